@@ -1,0 +1,69 @@
+//! What a policy needs of an answer: a JSON body, or the data of one event of a stream.
+
+use crate::json::{Cursor, Fault, Text};
+use crate::usage::Reported;
+use crate::{Api, Usage, anthropic, bedrock, gemini, openai};
+
+/// Facts of one JSON answer or one event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// The model that answered, as the provider names it.
+    pub model: Option<Text<'a>>,
+    /// The tier that was served and is billed.
+    pub service_tier: Option<Text<'a>>,
+    pub(crate) reported: Reported,
+}
+
+impl<'a> Answer<'a> {
+    /// Reads `json`, leniently: providers are sloppy.
+    ///
+    /// # Errors
+    /// What makes it other than a JSON object; the caller passes it on untouched.
+    pub fn read(api: Api, json: &'a [u8]) -> Result<Self, Fault> {
+        let mut cursor = Cursor::lenient(json)?;
+        let mut answer = Self::default();
+        answer.fill(api, &mut cursor)?;
+        Ok(answer)
+    }
+
+    fn fill(&mut self, api: Api, cursor: &mut Cursor<'a>) -> Result<(), Fault> {
+        match api {
+            Api::OpenAiChat | Api::OpenAiCompletions | Api::OpenAiEmbeddings => {
+                openai::answer(cursor, self)
+            }
+            Api::OpenAiResponses => openai::responses_answer(cursor, self),
+            Api::AnthropicMessages | Api::AnthropicCountTokens => {
+                anthropic::answer(cursor, self)
+            }
+            Api::GeminiGenerate => gemini::answer(cursor, self),
+            Api::BedrockConverse => bedrock::answer(cursor, self),
+            Api::BedrockInvoke => cursor.document(&[], |_, _| Ok(())),
+        }
+    }
+
+    /// The model named in the beginning of a JSON answer, which may be cut off anywhere.
+    pub fn model_in_prefix(api: Api, prefix: &[u8]) -> Option<String> {
+        let valid = match std::str::from_utf8(prefix) {
+            Ok(text) => text.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        let mut cursor = Cursor::lenient(prefix.get(..valid)?).ok()?;
+        let mut answer = Self::default();
+        // The fault at the cut is expected; what was read before it stands.
+        let _ = answer.fill(api, &mut cursor);
+        answer.model.map(|model| model.decode().into_owned())
+    }
+
+    /// Adds what this answer reports to `total`. Providers report cumulatively: a later number
+    /// replaces an earlier one.
+    pub fn add_usage(&self, total: &mut Option<Usage>, api: Api) {
+        let mut merged = total.as_ref().map(|u| u.reported).unwrap_or_default();
+        merged.merge(&self.reported);
+        *total = merged.normalise(api);
+    }
+
+    /// The usage of a whole JSON answer.
+    pub fn usage(&self, api: Api) -> Option<Usage> {
+        self.reported.normalise(api)
+    }
+}

@@ -1,0 +1,151 @@
+//! Gemini: `generateContent` and `streamGenerateContent`.
+//! Source: Google's discovery document and the types of its Python SDK. The API reads Protocol
+//! Buffers' JSON, in which every field may also be written in snake case.
+
+use crate::json::{Cursor, Fault, Kind};
+use crate::openai::{list, text};
+use crate::prompt::{leaves, tools};
+use crate::usage::Reported;
+use crate::{Answer, Place, Prompt, Request};
+
+type Done = Result<(), Fault>;
+
+pub(crate) fn generate<'a>(
+    cursor: &mut Cursor<'a>,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    const FIELDS: &[&str] = &[
+        "contents",
+        "systemInstruction",
+        "system_instruction",
+        "tools",
+        "generationConfig",
+        "generation_config",
+    ];
+    const CAPS: &[&str] = &[
+        "maxOutputTokens",
+        "max_output_tokens",
+        "candidateCount",
+        "candidate_count",
+    ];
+    cursor.document(FIELDS, |cursor, field| match field {
+        0 => contents(cursor, Place::Content, request, prompt),
+        1 | 2 => contents(cursor, Place::System, request, prompt),
+        3 => {
+            request.tools |= tools(cursor, prompt)?;
+            Ok(())
+        }
+        _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
+        _ => cursor.fields(CAPS, |cursor, field| {
+            match field {
+                0 | 1 => request.output_cap = cursor.count_or_skip()?,
+                _ => request.take_choices(cursor)?,
+            }
+            Ok(())
+        }),
+    })
+}
+
+/// A content object, or a list of them.
+fn contents<'a>(
+    cursor: &mut Cursor<'a>,
+    place: Place,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    if cursor.kind()? == Kind::Object {
+        return content(cursor, place, request, prompt);
+    }
+    list(cursor, place, prompt, &mut |cursor, prompt| {
+        content(cursor, place, request, prompt)
+    })
+}
+
+fn content<'a>(
+    cursor: &mut Cursor<'a>,
+    place: Place,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    prompt.message();
+    cursor.fields(&["role", "parts"], |cursor, field| match field {
+        0 => text(cursor, Place::Role, prompt),
+        _ if cursor.kind()? == Kind::Object => part(cursor, place, request, prompt),
+        _ => list(cursor, place, prompt, &mut |cursor, prompt| {
+            part(cursor, place, request, prompt)
+        }),
+    })
+}
+
+fn part<'a>(
+    cursor: &mut Cursor<'a>,
+    place: Place,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    const FIELDS: &[&str] = &[
+        "text",
+        "functionCall",
+        "function_call",
+        "functionResponse",
+        "function_response",
+        "inlineData",
+        "inline_data",
+        "fileData",
+        "file_data",
+    ];
+    cursor.fields(FIELDS, |cursor, field| match field {
+        0 => text(cursor, place, prompt),
+        1..=4 if cursor.kind()? == Kind::Object => {
+            cursor.fields(&["name", "args", "response"], |cursor, field| match field {
+                0 => text(cursor, Place::Name, prompt),
+                _ => leaves(cursor, Place::Input, prompt),
+            })
+        }
+        5..=8 if cursor.kind()? == Kind::Object => {
+            cursor.fields(&["mimeType", "mime_type"], |cursor, _| {
+                if let Some(mime) = cursor.string_or_skip()? {
+                    let mime = mime.decode();
+                    request.images |= mime.starts_with("image/") || mime == "application/pdf";
+                    request.audio |= mime.starts_with("audio/");
+                }
+                Ok(())
+            })
+        }
+        _ => cursor.skip().map(drop),
+    })
+}
+
+/// A JSON answer, or one event of an SSE stream.
+pub(crate) fn answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
+    cursor.document(&["modelVersion", "usageMetadata"], |cursor, field| {
+        match field {
+            0 => answer.model = cursor.string_or_skip()?.or(answer.model),
+            _ => usage(cursor, &mut answer.reported)?,
+        }
+        Ok(())
+    })
+}
+
+fn usage(cursor: &mut Cursor<'_>, reported: &mut Reported) -> Done {
+    const FIELDS: &[&str] = &[
+        "promptTokenCount",
+        "candidatesTokenCount",
+        "totalTokenCount",
+        "cachedContentTokenCount",
+        "thoughtsTokenCount",
+        "toolUsePromptTokenCount",
+    ];
+    if cursor.kind()? != Kind::Object {
+        return cursor.skip().map(drop);
+    }
+    cursor.fields(FIELDS, |cursor, field| match field {
+        0 => reported.input.take(cursor),
+        1 => reported.output.take(cursor),
+        2 => reported.total.take(cursor),
+        3 => reported.cache_read.take(cursor),
+        4 => reported.reasoning.take(cursor),
+        _ => reported.tool_use.take(cursor),
+    })
+}

@@ -1,0 +1,34 @@
+//! LLM APIs as they are on the wire: OpenAI, Anthropic, Gemini, Azure OpenAI, Bedrock.
+//!
+//! - [`Api`], [`recognise`]: which API a request is of, by method and path.
+//! - [`Request`]: what a policy needs of a request's body, with the spans to edit.
+//! - [`Answer`]: the model and the usage in a JSON answer or one event of a stream.
+//! - [`Usage`]: tokens, normalised: input covers cache reads and writes, output reasoning.
+//! - [`sse`]: the one reader of server-sent events.
+//! - [`error`], [`limits`]: refusals and limit headers in the caller's dialect.
+//! - [`json`], [`splice`]: the cursor all of them read with, and the only way to edit.
+//!
+//! Nothing here is strict about what a provider may add: unknown fields pass. What two parsers
+//! could read differently in a request is a [`json::Fault`].
+
+mod anthropic;
+mod api;
+mod bedrock;
+pub mod error;
+mod gemini;
+pub mod json;
+pub mod limits;
+mod openai;
+mod prompt;
+mod request;
+pub mod sse;
+mod splice;
+mod answer;
+mod usage;
+
+pub use answer::Answer;
+pub use api::{Api, Call, Dialect, PathModel, is_json, recognise, segments};
+pub use prompt::{Place, Prompt, PromptSize};
+pub use request::{Request, StreamOptions};
+pub use splice::{Edit, splice};
+pub use usage::Usage;

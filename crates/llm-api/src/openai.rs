@@ -1,0 +1,325 @@
+//! OpenAI: chat completions, completions, responses, embeddings.
+//! Source: OpenAI's OpenAPI description and the types of its Python SDK.
+
+use crate::json::{Cursor, Fault, Kind};
+use crate::prompt::{descriptions, leaves, strings_or_tokens, tools};
+use crate::usage::Reported;
+use crate::{Answer, Place, Prompt, Request, StreamOptions};
+
+type Done = Result<(), Fault>;
+
+pub(crate) fn chat<'a>(
+    cursor: &mut Cursor<'a>,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    const FIELDS: &[&str] = &[
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "max_completion_tokens",
+        "max_tokens",
+        "n",
+        "tools",
+        "functions",
+        "response_format",
+    ];
+    let mut older_cap = None;
+    cursor.document(FIELDS, |cursor, field| {
+        match field {
+            0 => request.take_model(cursor)?,
+            1 => list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
+                message(cursor, request, prompt)
+            })?,
+            2 => request.stream = cursor.bool_or_skip()?,
+            3 => request.stream_options = stream_options(cursor)?,
+            4 => request.output_cap = cursor.count_or_skip()?,
+            5 => older_cap = cursor.count_or_skip()?,
+            6 => request.take_choices(cursor)?,
+            7 | 8 => request.tools |= tools(cursor, prompt)?,
+            _ => descriptions(cursor, prompt)?,
+        }
+        Ok(())
+    })?;
+    request.output_cap = request.output_cap.or(older_cap);
+    Ok(())
+}
+
+fn message<'a>(
+    cursor: &mut Cursor<'a>,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    const FIELDS: &[&str] = &[
+        "role",
+        "content",
+        "name",
+        "tool_calls",
+        "function_call",
+        "refusal",
+        "reasoning_content",
+    ];
+    prompt.message();
+    cursor.fields(FIELDS, |cursor, field| match field {
+        0 => text(cursor, Place::Role, prompt),
+        1 => content(cursor, request, prompt),
+        2 => text(cursor, Place::Name, prompt),
+        3 => list(cursor, Place::Input, prompt, &mut |cursor, prompt| {
+            cursor.fields(&["function", "custom"], |cursor, _| function_call(cursor, prompt))
+        }),
+        4 => function_call(cursor, prompt),
+        5 => text(cursor, Place::Content, prompt),
+        _ => text(cursor, Place::Thinking, prompt),
+    })
+}
+
+/// `{"name": …, "arguments": "<JSON>"}`, or `{"name": …, "input": "<text>"}` of a custom tool.
+fn function_call(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Done {
+    if cursor.kind()? != Kind::Object {
+        return cursor.skip().map(drop);
+    }
+    cursor.fields(&["name", "arguments", "input"], |cursor, field| match field {
+        0 => text(cursor, Place::Name, prompt),
+        1 => text(cursor, Place::Arguments, prompt),
+        _ => text(cursor, Place::Content, prompt),
+    })
+}
+
+/// Content of a message: text, a list of parts, or null.
+fn content<'a>(
+    cursor: &mut Cursor<'a>,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    const FIELDS: &[&str] = &["type", "text", "refusal", "image_url", "input_audio", "file"];
+    list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
+        cursor.fields(FIELDS, |cursor, field| match field {
+            0 => {
+                if let Some(kind) = cursor.string_or_skip()? {
+                    match kind.decode().as_ref() {
+                        "image_url" | "input_image" | "file" | "input_file" => request.images = true,
+                        "input_audio" => request.audio = true,
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
+            1 | 2 => text(cursor, Place::Content, prompt),
+            3 | 5 => {
+                request.images = true;
+                cursor.skip().map(drop)
+            }
+            _ => {
+                request.audio = true;
+                cursor.skip().map(drop)
+            }
+        })
+    })
+}
+
+pub(crate) fn completions<'a>(
+    cursor: &mut Cursor<'a>,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    const FIELDS: &[&str] = &[
+        "model",
+        "prompt",
+        "suffix",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "n",
+        "best_of",
+    ];
+    cursor.document(FIELDS, |cursor, field| {
+        match field {
+            0 => request.take_model(cursor)?,
+            1 => strings_or_tokens(cursor, prompt)?,
+            2 => text(cursor, Place::Content, prompt)?,
+            3 => request.stream = cursor.bool_or_skip()?,
+            4 => request.stream_options = stream_options(cursor)?,
+            5 => request.output_cap = cursor.count_or_skip()?,
+            // `best_of` makes and bills more answers than it returns.
+            _ => request.take_choices(cursor)?,
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn embeddings<'a>(
+    cursor: &mut Cursor<'a>,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    cursor.document(&["model", "input"], |cursor, field| match field {
+        0 => request.take_model(cursor),
+        _ => strings_or_tokens(cursor, prompt),
+    })
+}
+
+pub(crate) fn responses<'a>(
+    cursor: &mut Cursor<'a>,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    const FIELDS: &[&str] = &[
+        "model",
+        "input",
+        "instructions",
+        "stream",
+        "max_output_tokens",
+        "tools",
+        "text",
+        "prompt",
+    ];
+    cursor.document(FIELDS, |cursor, field| {
+        match field {
+            0 => request.take_model(cursor)?,
+            1 => list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
+                item(cursor, request, prompt)
+            })?,
+            2 => leaves(cursor, Place::System, prompt)?,
+            3 => request.stream = cursor.bool_or_skip()?,
+            4 => request.output_cap = cursor.count_or_skip()?,
+            5 => request.tools |= tools(cursor, prompt)?,
+            6 => descriptions(cursor, prompt)?,
+            // A stored prompt: its variables are filled into it.
+            _ if cursor.kind()? == Kind::Object => cursor.fields(&["variables"], |cursor, _| {
+                leaves(cursor, Place::Content, prompt)
+            })?,
+            _ => cursor.skip().map(drop)?,
+        }
+        Ok(())
+    })
+}
+
+/// An item of `input`: a message, a tool call, its output, a reasoning summary.
+fn item<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>, prompt: &mut dyn Prompt) -> Done {
+    const FIELDS: &[&str] = &["role", "content", "name", "arguments", "output", "input", "summary"];
+    prompt.message();
+    cursor.fields(FIELDS, |cursor, field| match field {
+        0 => text(cursor, Place::Role, prompt),
+        1 | 4 => content(cursor, request, prompt),
+        2 => text(cursor, Place::Name, prompt),
+        3 => text(cursor, Place::Arguments, prompt),
+        5 => text(cursor, Place::Content, prompt),
+        _ => list(cursor, Place::Thinking, prompt, &mut |cursor, prompt| {
+            cursor.fields(&["text"], |cursor, _| text(cursor, Place::Thinking, prompt))
+        }),
+    })
+}
+
+/// Reports a string; anything else is passed over.
+pub(crate) fn text(cursor: &mut Cursor<'_>, place: Place, prompt: &mut dyn Prompt) -> Done {
+    if let Some(text) = cursor.string_or_skip()? {
+        prompt.text(place, text);
+    }
+    Ok(())
+}
+
+/// What providers accept where a list of objects is expected: the list, with strings among its
+/// objects, or just a string. A shape nobody documents is reported string by string.
+pub(crate) fn list<'a>(
+    cursor: &mut Cursor<'a>,
+    place: Place,
+    prompt: &mut dyn Prompt,
+    object: &mut dyn FnMut(&mut Cursor<'a>, &mut dyn Prompt) -> Done,
+) -> Done {
+    if cursor.kind()? != Kind::Array {
+        return leaves(cursor, place, prompt);
+    }
+    cursor.items(|cursor| match cursor.kind()? {
+        Kind::Object => object(cursor, prompt),
+        _ => leaves(cursor, place, prompt),
+    })
+}
+
+fn stream_options(cursor: &mut Cursor<'_>) -> Result<Option<StreamOptions>, Fault> {
+    if cursor.kind()? != Kind::Object {
+        let span = cursor.skip()?;
+        return Ok(Some(StreamOptions {
+            span,
+            include_usage: None,
+            asked: None,
+        }));
+    }
+    let start = cursor.position();
+    let (mut include_usage, mut asked) = (None, None);
+    cursor.fields(&["include_usage"], |cursor, _| {
+        cursor.kind()?;
+        let start = cursor.position();
+        asked = cursor.bool_or_skip()?;
+        include_usage = Some(start..cursor.position());
+        Ok(())
+    })?;
+    Ok(Some(StreamOptions {
+        span: start..cursor.position(),
+        include_usage,
+        asked,
+    }))
+}
+
+/// A JSON answer, or the data of one event of a stream, of chat, completions or embeddings.
+pub(crate) fn answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
+    cursor.document(&["model", "usage", "service_tier"], |cursor, field| {
+        answer_field(cursor, field, answer)
+    })
+}
+
+/// A JSON answer of the responses API, or one event of its stream, where the answer stands
+/// inside `response`.
+pub(crate) fn responses_answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
+    const FIELDS: &[&str] = &["model", "usage", "service_tier", "response"];
+    cursor.document(FIELDS, |cursor, field| {
+        if field == 3 && cursor.kind()? == Kind::Object {
+            return cursor.fields(FIELDS, |cursor, field| answer_field(cursor, field, answer));
+        }
+        answer_field(cursor, field, answer)
+    })
+}
+
+fn answer_field<'a>(cursor: &mut Cursor<'a>, field: usize, answer: &mut Answer<'a>) -> Done {
+    match field {
+        0 => answer.model = cursor.string_or_skip()?.or(answer.model),
+        1 => usage(cursor, &mut answer.reported)?,
+        2 => answer.service_tier = cursor.string_or_skip()?.or(answer.service_tier),
+        _ => cursor.skip().map(drop)?,
+    }
+    Ok(())
+}
+
+fn usage(cursor: &mut Cursor<'_>, reported: &mut Reported) -> Done {
+    const FIELDS: &[&str] = &[
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "prompt_tokens_details",
+        "completion_tokens_details",
+        "input_tokens",
+        "output_tokens",
+        "input_tokens_details",
+        "output_tokens_details",
+    ];
+    const DETAILS: &[&str] = &["cached_tokens", "cache_write_tokens", "reasoning_tokens", "audio_tokens"];
+    if cursor.kind()? != Kind::Object {
+        return cursor.skip().map(drop);
+    }
+    cursor.fields(FIELDS, |cursor, field| {
+        match field {
+            0 | 5 => reported.input.take(cursor)?,
+            1 | 6 => reported.output.take(cursor)?,
+            2 => reported.total.take(cursor)?,
+            _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop)?,
+            _ => cursor.fields(DETAILS, |cursor, detail| match (detail, field) {
+                (0, _) => reported.cache_read.take(cursor),
+                (1, _) => reported.cache_write.take(cursor),
+                (2, _) => reported.reasoning.take(cursor),
+                (_, 3 | 7) => reported.input_audio.take(cursor),
+                _ => reported.output_audio.take(cursor),
+            })?,
+        }
+        Ok(())
+    })
+}

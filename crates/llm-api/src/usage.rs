@@ -1,0 +1,156 @@
+//! Tokens used, as reported and as normalised.
+//!
+//! The providers disagree on what includes what. Here *input* covers cache reads, cache writes
+//! and tool use, *output* covers reasoning: the contract of OpenTelemetry's `gen_ai.usage.*`.
+
+use crate::Api;
+use crate::json::{Cursor, Fault, Kind};
+
+/// No answer has more tokens than this; a larger number is a provider's mistake.
+const ABSURD: u64 = 1 << 40;
+
+/// Normalised token usage of one exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// All tokens of the prompt.
+    pub input: u64,
+    /// All tokens of the answer.
+    pub output: u64,
+    /// Part of `input` read from a cache.
+    pub cache_read: u64,
+    /// Part of `input` written to a cache, whatever its lifetime.
+    pub cache_write: u64,
+    /// Part of `cache_write` that is kept for an hour.
+    pub cache_write_1h: u64,
+    /// Part of `output` spent on reasoning.
+    pub reasoning: u64,
+    /// Part of `input` that is audio.
+    pub input_audio: u64,
+    /// Part of `output` that is audio.
+    pub output_audio: u64,
+    /// A number was missing its type, absurd, or contradicted another: count it as the
+    /// provider's fault and never refund by it.
+    pub odd: bool,
+    pub(crate) reported: Reported,
+}
+
+impl Usage {
+    /// All tokens.
+    pub const fn total(&self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}
+
+/// One number as reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Number {
+    value: Option<u64>,
+    odd: bool,
+}
+
+impl Number {
+    pub(crate) fn take(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+        if cursor.kind()? == Kind::Null {
+            return cursor.skip().map(drop);
+        }
+        match cursor.count_or_skip()? {
+            Some(count) if count < ABSURD => self.value = Some(count),
+            _ => self.odd = true,
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.value = later.value.or(self.value);
+        self.odd |= later.odd;
+    }
+
+    fn get(self) -> u64 {
+        self.value.unwrap_or(0)
+    }
+}
+
+/// The numbers of a usage object under names common to all providers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reported {
+    pub(crate) input: Number,
+    pub(crate) output: Number,
+    pub(crate) total: Number,
+    pub(crate) cache_read: Number,
+    pub(crate) cache_write: Number,
+    pub(crate) cache_write_1h: Number,
+    pub(crate) reasoning: Number,
+    pub(crate) tool_use: Number,
+    pub(crate) input_audio: Number,
+    pub(crate) output_audio: Number,
+}
+
+impl Reported {
+    fn all(&mut self) -> [&mut Number; 10] {
+        [
+            &mut self.input,
+            &mut self.output,
+            &mut self.total,
+            &mut self.cache_read,
+            &mut self.cache_write,
+            &mut self.cache_write_1h,
+            &mut self.reasoning,
+            &mut self.tool_use,
+            &mut self.input_audio,
+            &mut self.output_audio,
+        ]
+    }
+
+    pub(crate) fn merge(&mut self, later: &Self) {
+        let mut later = *later;
+        for (mine, theirs) in self.all().into_iter().zip(later.all()) {
+            mine.merge(*theirs);
+        }
+    }
+
+    pub(crate) fn normalise(&self, api: Api) -> Option<Usage> {
+        let mut copy = *self;
+        let mut odd = copy.all().iter().any(|n| n.odd);
+        if self.input.value.is_none() && self.output.value.is_none() && self.total.value.is_none() {
+            return None;
+        }
+        let (cache_read, cache_write) = (self.cache_read.get(), self.cache_write.get());
+        let (input, output) = match api {
+            Api::AnthropicMessages
+            | Api::AnthropicCountTokens
+            | Api::BedrockConverse
+            | Api::BedrockInvoke => (self.input.get() + cache_read + cache_write, self.output.get()),
+            Api::GeminiGenerate => (
+                self.input.get() + self.tool_use.get(),
+                self.output.get() + self.reasoning.get(),
+            ),
+            _ => (self.input.get(), self.output.get()),
+        };
+        if let Some(total) = self.total.value {
+            odd |= total != input + output;
+        }
+        // A part larger than its whole would make money when priced at a discount.
+        let mut part = |value: u64, whole: u64| {
+            odd |= value > whole;
+            value.min(whole)
+        };
+        let cache_read = part(cache_read, input);
+        let cache_write = part(cache_write, input - cache_read);
+        let cache_write_1h = part(self.cache_write_1h.get(), cache_write);
+        let reasoning = part(self.reasoning.get(), output);
+        let input_audio = part(self.input_audio.get(), input);
+        let output_audio = part(self.output_audio.get(), output);
+        Some(Usage {
+            input,
+            output,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            reasoning,
+            input_audio,
+            output_audio,
+            odd,
+            reported: *self,
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! Every name the suite shows to the world, once.
+
+/// The label value for anything that is not in the configuration.
+pub const OTHER: &str = "other";
+
+/// Facts: filter state `wasm.weir.<name>`, readable as `%FILTER_STATE(wasm.weir.model:PLAIN)%`.
+pub mod fact {
+    /// Prefix of the property path that writes a fact; Envoy itself puts `wasm.` before it.
+    pub const PREFIX: &str = "weir.";
+    /// Which API the request is of: `openai_chat`, `anthropic_messages`, ….
+    pub const API: &str = "api";
+    /// The model as the caller asked for it.
+    pub const MODEL: &str = "model";
+    /// The model as sent to the upstream.
+    pub const UPSTREAM_MODEL: &str = "upstream_model";
+    /// The model as the answer names it.
+    pub const RESPONSE_MODEL: &str = "response_model";
+    /// Who is calling, by the configured identity sources.
+    pub const IDENTITY: &str = "identity";
+    /// The provider the request was routed to.
+    pub const PROVIDER: &str = "provider";
+    /// Prompt tokens, cache reads and writes included.
+    pub const INPUT_TOKENS: &str = "input_tokens";
+    /// Milliseconds from the request's headers to the first byte of the answer's body.
+    pub const TTFT_MS: &str = "ttft_ms";
+    /// `true` when the caller asked for a stream.
+    pub const STREAM: &str = "stream";
+    /// `allowed`, `denied`, `blocked`, `limited`, or `shadow_…` of one of them.
+    pub const VERDICT: &str = "verdict";
+    /// The name of the rule that decided.
+    pub const RULE: &str = "rule";
+}
+
+/// Default names of the headers that carry routing facts to Envoy's routes.
+pub mod header {
+    /// Declared name of the model the request goes to.
+    pub const MODEL: &str = "x-ai-model";
+    /// Provider the request goes to.
+    pub const PROVIDER: &str = "x-ai-provider";
+    /// Which API the request is of.
+    pub const API: &str = "x-ai-api";
+    /// Free routing label set by a rule.
+    pub const ROUTE: &str = "x-ai-route";
+    /// Prefix of all of the above. A client's own header with it never survives.
+    pub const PREFIX: &str = "x-ai-";
+}
+
+/// Metrics: `wasmcustom.<name>;<label>=<value>…`, in Prometheus `<name>{<label>="<value>"}` by
+/// the shipped `stats_tags`.
+pub mod metric {
+    /// Counter: requests on known APIs, by filter, api, model, provider and verdict.
+    pub const REQUESTS: &str = "weir_requests_total";
+    /// Counter: rules that decided or would have (shadow), by filter, rule and verdict.
+    pub const RULES: &str = "weir_rule_matches_total";
+    /// Counter: bodies that could not be read, by filter and direction.
+    pub const UNREADABLE: &str = "weir_unreadable_bodies_total";
+    /// Histogram: milliseconds to the first byte of the answer's body, by filter and model.
+    pub const TTFT_MS: &str = "weir_time_to_first_token_ms";
+    /// Histogram: milliseconds from request headers to the end of the exchange, by filter, model.
+    pub const DURATION_MS: &str = "weir_request_duration_ms";
+    /// Counter: host calls that failed, by call. Not 0: look at Envoy's log.
+    pub const HOST_FAILURES: &str = "weir_host_failures_total";
+}

@@ -1,0 +1,20 @@
+//! What the tests of this workspace run on. Never part of a filter.
+//!
+//! - [`bootstrap`] writes an Envoy configuration, without ports: everything listens on unix sockets.
+//! - [`envoy`] runs a real Envoy with it and reads its log, access log and statistics.
+//! - [`client`] sends requests through it and sees every chunk, trailer and abort.
+
+// Test support says what went wrong by panicking, keeps deadlines by the real clock,
+// and prints Envoy's log when a test fails.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
+
+pub mod bootstrap;
+pub mod client;
+pub mod envoy;

@@ -1,0 +1,218 @@
+//! Contexts of proxy-wasm around drivers, and the choice of policy by `root_id`.
+
+use std::rc::Rc;
+use std::sync::OnceLock;
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, ContextType};
+use weir_policy::{ConfigError, Policy};
+
+use crate::raw::{self, Proxy};
+use crate::{Driver, Flow};
+
+/// A policy of a module.
+pub struct Entry {
+    name: &'static str,
+    configure: fn(&[u8]) -> Result<Box<dyn Plugin>, ConfigError>,
+}
+
+impl Entry {
+    /// The entry of a policy.
+    pub const fn of<P: Policy>() -> Self {
+        Self {
+            name: P::NAME,
+            configure: |json| Ok(Box::new(Rc::new(P::configure(json)?))),
+        }
+    }
+}
+
+static ENTRIES: OnceLock<&'static [Entry]> = OnceLock::new();
+
+/// Registers a module's policies with the proxy. Called by [`module!`](crate::module).
+pub fn start(entries: &'static [Entry]) {
+    ENTRIES.get_or_init(|| entries);
+    // Fails only when a logger is there already, which is ours.
+    let _ = log::set_logger(&Logger);
+    std::panic::set_hook(Box::new(|panic| raw::log(5, &panic.to_string())));
+    proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
+}
+
+/// A configured policy, whatever its type.
+trait Plugin {
+    fn stream(&self) -> Box<dyn Stream>;
+}
+
+impl<P: Policy> Plugin for Rc<P> {
+    fn stream(&self) -> Box<dyn Stream> {
+        Box::new(Driver::new(Self::clone(self), Proxy))
+    }
+}
+
+/// One exchange, whatever its policy.
+trait Stream {
+    fn request_headers(&mut self, end: bool) -> Flow;
+    fn request_body(&mut self, size: usize, end: bool) -> Flow;
+    fn request_trailers(&mut self) -> Flow;
+    fn response_headers(&mut self, end: bool) -> Flow;
+    fn response_body(&mut self, size: usize, end: bool) -> Flow;
+    fn response_trailers(&mut self) -> Flow;
+    fn log(&mut self);
+}
+
+impl<P: Policy> Stream for Driver<P, Proxy> {
+    fn request_headers(&mut self, end: bool) -> Flow {
+        self.request_headers(end)
+    }
+    fn request_body(&mut self, size: usize, end: bool) -> Flow {
+        self.request_body(size, end)
+    }
+    fn request_trailers(&mut self) -> Flow {
+        self.request_trailers()
+    }
+    fn response_headers(&mut self, end: bool) -> Flow {
+        self.response_headers(end)
+    }
+    fn response_body(&mut self, size: usize, end: bool) -> Flow {
+        self.response_body(size, end)
+    }
+    fn response_trailers(&mut self) -> Flow {
+        self.response_trailers()
+    }
+    fn log(&mut self) {
+        self.log();
+    }
+}
+
+struct Root {
+    plugin: Option<Box<dyn Plugin>>,
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, size: usize) -> bool {
+        log::set_max_level(match raw::log_level() {
+            0 => log::LevelFilter::Trace,
+            1 => log::LevelFilter::Debug,
+            2 => log::LevelFilter::Info,
+            3 => log::LevelFilter::Warn,
+            4 => log::LevelFilter::Error,
+            _ => log::LevelFilter::Off,
+        });
+        let root_id = raw::property(&["plugin_root_id"]).unwrap_or_default();
+        let entries = ENTRIES.get().copied().unwrap_or_default();
+        let entry = match entries {
+            [only] => only,
+            _ => match entries.iter().find(|e| e.name.as_bytes() == root_id) {
+                Some(entry) => entry,
+                None => {
+                    let names: Vec<_> = entries.iter().map(|e| e.name).collect();
+                    log::error!(
+                        "root_id `{}` names no filter of this module; it has {}",
+                        String::from_utf8_lossy(&root_id),
+                        names.join(", ")
+                    );
+                    return false;
+                }
+            },
+        };
+        let name = entry.name;
+        let json = match size {
+            0 => Vec::new(),
+            _ => match raw::configuration(size) {
+                Ok(json) => json,
+                Err(status) => {
+                    log::error!("{name}: the configuration could not be read: {status:?}");
+                    return false;
+                }
+            },
+        };
+        match (entry.configure)(&json) {
+            Ok(plugin) => {
+                log::info!(
+                    "{name}: weir {} ({}) configured",
+                    env!("CARGO_PKG_VERSION"),
+                    option_env!("WEIR_COMMIT").unwrap_or("unknown commit")
+                );
+                self.plugin = Some(plugin);
+                true
+            }
+            Err(error) => {
+                log::error!("{name}: bad configuration {error}");
+                false
+            }
+        }
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Http(self.plugin.as_ref().map(|p| p.stream()))))
+    }
+}
+
+/// Without a stream (there is no configuration yet) everything waits for ever, which Envoy never
+/// lets happen: it starts no stream on a plugin that has not been configured.
+struct Http(Option<Box<dyn Stream>>);
+
+impl Http {
+    fn run(&mut self, step: impl FnOnce(&mut dyn Stream) -> Flow) -> Action {
+        match self.0.as_deref_mut().map(step) {
+            Some(Flow::Continue) => Action::Continue,
+            Some(Flow::Pause) | None => Action::Pause,
+        }
+    }
+}
+
+impl Context for Http {}
+
+impl HttpContext for Http {
+    fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
+        self.run(|stream| stream.request_headers(end))
+    }
+    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+        self.run(|stream| stream.request_body(size, end))
+    }
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.run(|stream| stream.request_trailers())
+    }
+    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
+        self.run(|stream| stream.response_headers(end))
+    }
+    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
+        self.run(|stream| stream.response_body(size, end))
+    }
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.run(|stream| stream.response_trailers())
+    }
+    fn on_log(&mut self) {
+        if let Some(stream) = self.0.as_deref_mut() {
+            stream.log();
+        }
+    }
+}
+
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let level = match record.level() {
+                log::Level::Trace => 0,
+                log::Level::Debug => 1,
+                log::Level::Info => 2,
+                log::Level::Warn => 3,
+                log::Level::Error => 4,
+            };
+            raw::log(level, &record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}

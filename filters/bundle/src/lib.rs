@@ -1,0 +1,7 @@
+//! `weir.wasm`: every filter in one module, for those who prefer memory over isolation. The
+//! plugin's `root_id` says which filter it is.
+
+pub use model_router::ModelRouter;
+
+#[cfg(target_arch = "wasm32")]
+weir_wasm_host::module!(ModelRouter);

@@ -1,0 +1,721 @@
+//! What the operator writes → what the filter runs on.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use weir_llm_api::Api;
+use weir_policy::config::{OneOrMany, load, unique_map};
+use weir_policy::identity::header_name;
+use weir_policy::{ConfigError, Glob, IdentitySource, names};
+
+use crate::access::Access;
+use crate::catalog::{Abilities, Catalog, Model, Price};
+use crate::rules::{Candidate, Choice, Match, Rule, Sticky, Target, Verdict};
+
+/// Settings of model-router. Everything has a default: with `{}` the filter tells routes which
+/// API, model and stream a request is, and changes nothing.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Hold request headers until the body is read. This filter sets headers that depend on the
+    /// body, so `true`, the default, is the only value it accepts; the plugin needs
+    /// `allow_on_headers_stop_iteration: true`.
+    #[serde(default)]
+    pub hold: Option<bool>,
+    /// Paths of known APIs beyond those recognised by themselves.
+    #[serde(default)]
+    pub apis: Vec<ApiPath>,
+    /// Longest request body read, in bytes; a longer one is answered with 413. Default 8 MiB.
+    #[serde(default)]
+    pub max_body_bytes: Option<usize>,
+    /// What to do with a body that is not one valid, unambiguous JSON object in UTF-8.
+    #[serde(default)]
+    pub on_unreadable: OnUnreadable,
+    /// Names of the headers set for Envoy's routes.
+    #[serde(default)]
+    pub headers: HeaderNames,
+    /// Where the caller's identity comes from; the first source that yields wins.
+    #[serde(default)]
+    pub identity: Vec<IdentitySource>,
+    /// What to do with a caller for whom no source yields an identity.
+    #[serde(default)]
+    pub on_missing_identity: OnMissingIdentity,
+    /// The catalogue: models that exist, by the name callers ask for.
+    #[serde(default, deserialize_with = "unique_map")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, ModelSettings>"))]
+    pub models: BTreeMap<String, ModelSettings>,
+    /// What to do with a model that is neither in `models` nor named by the rule that decides.
+    /// Default: `reject` when there are `models`, else `pass`.
+    #[serde(default)]
+    pub unknown_models: Option<UnknownModels>,
+    /// The model for requests that name none.
+    #[serde(default)]
+    pub default_model: Option<String>,
+    /// Who may ask for which models; the first entry for the caller decides, and a caller
+    /// without an entry may ask for none. No entries: everybody may ask for every model.
+    #[serde(default)]
+    pub access: Vec<AccessSettings>,
+    /// Where requests go; the first rule that matches decides. Without one, a request goes to
+    /// the model it asks for.
+    #[serde(default)]
+    pub rules: Vec<RuleSettings>,
+    /// Put the model's name as the caller asked for it into the answer, in JSON and in every
+    /// event of a stream.
+    #[serde(default)]
+    pub restore_model: bool,
+    /// Answer `GET /v1/models` with the models the caller may use. Default: `true` when there
+    /// are `models`.
+    #[serde(default)]
+    pub list_models: Option<bool>,
+}
+
+/// A path that speaks a known API.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ApiPath {
+    /// The path without its query; `*` and `?` as in any glob.
+    pub path: Glob,
+    /// The API spoken there; one whose model stands in the body.
+    pub api: Api,
+}
+
+/// What to do with an unreadable body.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnreadable {
+    /// Answer 400 (415 for a content type that is not JSON, 413 for a body too large).
+    #[default]
+    Reject,
+    /// Let it pass without model headers, with a counter and a log field.
+    Pass,
+}
+
+/// What to do with a caller nobody knows.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnMissingIdentity {
+    /// Answer 401.
+    #[default]
+    Reject,
+    /// All of them are one caller named `anonymous`.
+    Shared,
+    /// They have no identity: only rules and access entries without `identity` apply to them.
+    Skip,
+}
+
+/// What to do with an unknown model.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownModels {
+    /// Answer 404 `model_not_found`.
+    Reject,
+    /// Send it on as asked.
+    Pass,
+}
+
+/// Names of the routing headers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct HeaderNames {
+    /// Declared name of the target model. Default `x-ai-model`.
+    pub model: Option<String>,
+    /// Provider of the target. Default `x-ai-provider`.
+    pub provider: Option<String>,
+    /// API of the request. Default `x-ai-api`.
+    pub api: Option<String>,
+    /// The rule's `route`. Default `x-ai-route`.
+    pub route: Option<String>,
+}
+
+/// A model of the catalogue.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ModelSettings {
+    /// Who serves it: the value of `x-ai-provider`.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// The name the provider knows it by. Default: the name in the catalogue.
+    #[serde(default)]
+    pub upstream_model: Option<String>,
+    /// Other names callers may ask for it by; globs take in dated snapshots.
+    #[serde(default)]
+    pub aliases: Vec<Glob>,
+    /// Most tokens of prompt and answer together. Default: no bound known.
+    #[serde(default)]
+    pub context_window: Option<u64>,
+    /// Most tokens of an answer. Default: no bound known.
+    #[serde(default)]
+    pub max_output_tokens: Option<u64>,
+    /// What it can do. Default: everything.
+    #[serde(default)]
+    pub abilities: Option<Vec<Ability>>,
+    /// What it costs, for `cheapest_of`.
+    #[serde(default)]
+    pub price: Option<PriceSettings>,
+}
+
+/// What a model can be asked to do.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Ability {
+    /// Stream its answer.
+    Stream,
+    /// Call tools.
+    Tools,
+    /// Look at images and documents.
+    Images,
+    /// Listen to audio.
+    Audio,
+}
+
+/// A price in US dollars for a million tokens, to six decimals.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PriceSettings {
+    /// Of the prompt.
+    pub input_usd_per_mtok: f64,
+    /// Of the answer.
+    pub output_usd_per_mtok: f64,
+}
+
+/// Who may ask for which models.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AccessSettings {
+    /// Callers this entry is for. Default: everybody, also callers without an identity.
+    #[serde(default)]
+    pub identity: OneOrMany<Glob>,
+    /// Models they may ask for. Default: all.
+    #[serde(default)]
+    pub allow: OneOrMany<Glob>,
+    /// Models they may not ask for, whatever `allow` says.
+    #[serde(default)]
+    pub deny: OneOrMany<Glob>,
+    /// Only count and log what would be refused.
+    #[serde(default)]
+    pub shadow: bool,
+}
+
+/// A routing rule: `to` or `deny`.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RuleSettings {
+    /// For logs, facts and metrics.
+    pub name: String,
+    /// Which requests; all conditions must hold. Default: every request.
+    #[serde(default, rename = "match")]
+    pub matches: MatchSettings,
+    /// Where to: a target, a list of targets with weights, or `cheapest_of`.
+    #[serde(default)]
+    pub to: Option<ToSettings>,
+    /// Refuse with 403.
+    #[serde(default)]
+    pub deny: Option<DenySettings>,
+    /// With weights: what decides. The same caller or header value always gets the same target.
+    /// Default: chance, for each request anew.
+    #[serde(default)]
+    pub sticky: Option<StickySettings>,
+    /// Only count and log what the rule would have done.
+    #[serde(default)]
+    pub shadow: bool,
+}
+
+/// Conditions on a request.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MatchSettings {
+    /// The model as asked, or as the catalogue names it.
+    #[serde(default)]
+    pub model: OneOrMany<Glob>,
+    /// The caller.
+    #[serde(default)]
+    pub identity: OneOrMany<Glob>,
+    /// The API.
+    #[serde(default)]
+    pub api: OneOrMany<Api>,
+    /// Whether a stream is asked for.
+    #[serde(default)]
+    pub stream: Option<bool>,
+    /// Whether tools are offered.
+    #[serde(default)]
+    pub tools: Option<bool>,
+    /// Whether there are images.
+    #[serde(default)]
+    pub images: Option<bool>,
+    /// Size of the prompt in tokens: exact when token counting ran before this filter, else
+    /// estimated from its bytes.
+    #[serde(default)]
+    pub prompt_tokens: Option<TokenRange>,
+    /// Request headers, by name; the value is a glob.
+    #[serde(default, deserialize_with = "unique_map")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Glob>"))]
+    pub headers: BTreeMap<String, Glob>,
+}
+
+/// A range of token counts, both ends included.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TokenRange {
+    /// At least. Default 0.
+    #[serde(default)]
+    pub min: u64,
+    /// At most. Default: no bound.
+    #[serde(default)]
+    pub max: Option<u64>,
+}
+
+/// One target, or several with weights.
+#[derive(Debug)]
+pub struct ToSettings(Vec<TargetSettings>, bool);
+
+impl<'de> Deserialize<'de> for ToSettings {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = ToSettings;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a target or a list of targets")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<ToSettings, A::Error> {
+                let one = TargetSettings::deserialize(MapAccessDeserializer::new(access))?;
+                Ok(ToSettings(vec![one], false))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<ToSettings, A::Error> {
+                let mut targets = Vec::new();
+                while let Some(target) = access.next_element()? {
+                    targets.push(target);
+                }
+                Ok(ToSettings(targets, true))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for ToSettings {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "To".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = generator.subschema_for::<TargetSettings>();
+        schemars::json_schema!({
+            "description": "A target, or a list of targets with weights.",
+            "anyOf": [one, {"type": "array", "items": one, "minItems": 1}],
+        })
+    }
+}
+
+/// Where a request goes.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TargetSettings {
+    /// Rewrite the model to this one of the catalogue. Default: the model asked for.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Rewrite the model to the cheapest of these whose window and abilities fit the request.
+    #[serde(default)]
+    pub cheapest_of: Option<Vec<String>>,
+    /// Value of `x-ai-provider`. Default: the provider of the model.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// Value of `x-ai-route`. Default: the header is not set.
+    #[serde(default)]
+    pub route: Option<String>,
+    /// In a list: how often this target is taken, relative to the others.
+    #[serde(default)]
+    pub weight: Option<u32>,
+}
+
+/// A refusal.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DenySettings {
+    /// For the caller. Default: that the model may not be used.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// What a weighted choice sticks to.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StickySettings {
+    /// The caller's identity.
+    Identity,
+    /// The value of this request header.
+    Header(String),
+}
+
+/// The filter's configuration as it runs.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) apis: Vec<ApiPath>,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) on_unreadable: OnUnreadable,
+    pub(crate) headers: Headers,
+    pub(crate) identity: Vec<IdentitySource>,
+    pub(crate) on_missing_identity: OnMissingIdentity,
+    pub(crate) catalog: Catalog,
+    pub(crate) reject_unknown: bool,
+    pub(crate) default_model: Option<String>,
+    pub(crate) access: Access,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) restore_model: bool,
+    pub(crate) list_models: bool,
+    /// Header names that rules and sticky splits look at.
+    pub(crate) watched_headers: Vec<String>,
+}
+
+/// Names of the routing headers, in lower case.
+#[derive(Debug)]
+pub(crate) struct Headers {
+    pub(crate) model: String,
+    pub(crate) provider: String,
+    pub(crate) api: String,
+    pub(crate) route: String,
+}
+
+impl Headers {
+    pub(crate) fn all(&self) -> [&str; 4] {
+        [&self.model, &self.provider, &self.api, &self.route]
+    }
+}
+
+const DEFAULT_MAX_BODY: usize = 8 << 20;
+/// Envoy's V8 gives a VM 1 GiB; a body is in memory twice while it is edited.
+const MAX_MAX_BODY: usize = 128 << 20;
+
+type Checked<T> = Result<T, ConfigError>;
+
+impl Config {
+    pub(crate) fn load(json: &[u8]) -> Checked<Self> {
+        Self::check(load::<Settings>(json)?)
+    }
+
+    fn check(s: Settings) -> Checked<Self> {
+        if s.hold == Some(false) {
+            return Err(ConfigError::at(
+                "hold",
+                "this filter sets headers that depend on the body and works only with `true`",
+            ));
+        }
+        for (i, path) in s.apis.iter().enumerate() {
+            if !path.api.model_in_body() {
+                return Err(ConfigError::at(
+                    format!("apis[{i}].api"),
+                    format!("`{}` names its model in the path, which this one cannot", path.api),
+                ));
+            }
+        }
+        let max_body_bytes = s.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY);
+        if !(1..=MAX_MAX_BODY).contains(&max_body_bytes) {
+            return Err(ConfigError::at(
+                "max_body_bytes",
+                format!("must be between 1 and {MAX_MAX_BODY}"),
+            ));
+        }
+        if s.identity.is_empty() && s.on_missing_identity != OnMissingIdentity::Reject {
+            return Err(ConfigError::at("on_missing_identity", "there are no `identity` sources"));
+        }
+        let catalog = catalog(s.models)?;
+        if let Some(name) = &s.default_model {
+            declared(&catalog, "default_model", name)?;
+        }
+        let access = access(s.access)?;
+        let watching = s.rules.iter().flat_map(|rule| {
+            let sticky = match &rule.sticky {
+                Some(StickySettings::Header(name)) => Some(name),
+                _ => None,
+            };
+            rule.matches.headers.keys().chain(sticky)
+        });
+        let mut watched_headers: Vec<_> = watching.map(|n| n.to_ascii_lowercase()).collect();
+        watched_headers.sort();
+        watched_headers.dedup();
+        let has_identity = !s.identity.is_empty();
+        let mut rules: Vec<Rule> = Vec::with_capacity(s.rules.len());
+        for (i, settings) in s.rules.into_iter().enumerate() {
+            let place = format!("rules[{i}]");
+            if rules.iter().any(|rule| rule.name == settings.name) {
+                let message = format!("`{}` is the name of an earlier rule", settings.name);
+                return Err(ConfigError::at(format!("{place}.name"), message));
+            }
+            rules.push(rule(settings, &catalog, &place, has_identity)?);
+        }
+        Ok(Self {
+            apis: s.apis,
+            max_body_bytes,
+            on_unreadable: s.on_unreadable,
+            headers: headers(&s.headers)?,
+            identity: s.identity,
+            on_missing_identity: s.on_missing_identity,
+            reject_unknown: match s.unknown_models {
+                Some(setting) => setting == UnknownModels::Reject,
+                None => !catalog.is_empty(),
+            },
+            default_model: s.default_model,
+            list_models: s.list_models.unwrap_or(!catalog.is_empty()),
+            access,
+            rules,
+            restore_model: s.restore_model,
+            watched_headers,
+            catalog,
+        })
+    }
+}
+
+fn headers(names: &HeaderNames) -> Checked<Headers> {
+    let name = |field: &str, given: &Option<String>, default: &str| match given {
+        None => Ok(default.to_owned()),
+        Some(name) => header_name(name).map_err(|e| ConfigError::at(format!("headers.{field}"), e)),
+    };
+    let headers = Headers {
+        model: name("model", &names.model, names::header::MODEL)?,
+        provider: name("provider", &names.provider, names::header::PROVIDER)?,
+        api: name("api", &names.api, names::header::API)?,
+        route: name("route", &names.route, names::header::ROUTE)?,
+    };
+    let mut all = headers.all();
+    all.sort_unstable();
+    if all.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err(ConfigError::at("headers", "two of the names are the same"));
+    }
+    Ok(headers)
+}
+
+fn catalog(models: BTreeMap<String, ModelSettings>) -> Checked<Catalog> {
+    let mut catalog = Catalog::default();
+    let names: Vec<String> = models.keys().cloned().collect();
+    for (name, settings) in models {
+        let place = format!("models.{name}");
+        header_value(&place, &name)?;
+        for (field, value) in [
+            ("provider", &settings.provider),
+            ("upstream_model", &settings.upstream_model),
+        ] {
+            if let Some(value) = value {
+                header_value(&format!("{place}.{field}"), value)?;
+            }
+        }
+        let price = settings.price.map(|p| price(p, &place)).transpose()?;
+        if settings.context_window == Some(0) || settings.max_output_tokens == Some(0) {
+            return Err(ConfigError::at(place, "a window of 0 tokens fits nothing"));
+        }
+        for (i, alias) in settings.aliases.iter().enumerate() {
+            let place = format!("{place}.aliases[{i}]");
+            if names.iter().any(|name| name == alias.as_str()) {
+                let message = format!("`{}` is the name of a model", alias.as_str());
+                return Err(ConfigError::at(place, message));
+            }
+            if let Some(other) = catalog.alias_owner(alias) {
+                let message = format!("`{}` is an alias of `{other}` already", alias.as_str());
+                return Err(ConfigError::at(place, message));
+            }
+        }
+        catalog.add(
+            Model {
+                upstream: settings.upstream_model.unwrap_or_else(|| name.clone()),
+                name,
+                provider: settings.provider,
+                context_window: settings.context_window,
+                max_output_tokens: settings.max_output_tokens,
+                abilities: settings.abilities.map_or(Abilities::ALL, |a| Abilities::of(&a)),
+                price,
+            },
+            settings.aliases,
+        );
+    }
+    Ok(catalog)
+}
+
+fn price(settings: PriceSettings, place: &str) -> Checked<Price> {
+    let picos = |field: &str, usd: f64| {
+        // A dollar for a million tokens is a million pico-dollars for one.
+        let picos = (usd * 1e6).round();
+        if !(0.0..=1e12).contains(&picos) || (picos - usd * 1e6).abs() > 1e-3 {
+            let message = "a price is between 0 and 1000000, to six decimals";
+            return Err(ConfigError::at(format!("{place}.price.{field}"), message));
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Ok(picos as u64)
+    };
+    Ok(Price {
+        input: picos("input_usd_per_mtok", settings.input_usd_per_mtok)?,
+        output: picos("output_usd_per_mtok", settings.output_usd_per_mtok)?,
+    })
+}
+
+fn access(entries: Vec<AccessSettings>) -> Checked<Access> {
+    let everybody = entries.iter().position(|e| e.identity.0.is_empty() && !e.shadow);
+    if let Some(all) = everybody
+        && all + 1 < entries.len()
+    {
+        let message = format!("never reached: `access[{all}]` is for everybody");
+        return Err(ConfigError::at(format!("access[{}]", all + 1), message));
+    }
+    Ok(Access::new(entries))
+}
+
+fn rule(s: RuleSettings, catalog: &Catalog, place: &str, has_identity: bool) -> Checked<Rule> {
+    header_value(&format!("{place}.name"), &s.name)?;
+    let mut headers = Vec::new();
+    for (name, glob) in s.matches.headers {
+        let name = header_name(&name)
+            .map_err(|e| ConfigError::at(format!("{place}.match.headers"), e))?;
+        headers.push((name, glob));
+    }
+    if let Some(TokenRange { min, max: Some(max) }) = s.matches.prompt_tokens
+        && min > max
+    {
+        let message = format!("`min` {min} is more than `max` {max}");
+        return Err(ConfigError::at(format!("{place}.match.prompt_tokens"), message));
+    }
+    if !s.matches.identity.0.is_empty() && !has_identity {
+        let message = "there are no `identity` sources";
+        return Err(ConfigError::at(format!("{place}.match.identity"), message));
+    }
+    let sticky = match s.sticky {
+        None => None,
+        Some(StickySettings::Identity) if !has_identity => {
+            let message = "there are no `identity` sources";
+            return Err(ConfigError::at(format!("{place}.sticky"), message));
+        }
+        Some(StickySettings::Identity) => Some(Sticky::Identity),
+        Some(StickySettings::Header(name)) => Some(Sticky::Header(
+            header_name(&name).map_err(|e| ConfigError::at(format!("{place}.sticky"), e))?,
+        )),
+    };
+    let verdict = match (s.to, s.deny) {
+        (Some(to), None) => Verdict::To(choice(to, sticky, catalog, place)?),
+        (None, Some(deny)) if sticky.is_none() => Verdict::Deny(deny.message),
+        (None, Some(_)) => {
+            let message = "there is nothing to choose where `deny` stands";
+            return Err(ConfigError::at(format!("{place}.sticky"), message));
+        }
+        _ => return Err(ConfigError::at(place, "exactly one of `to` and `deny` is needed")),
+    };
+    Ok(Rule {
+        name: s.name,
+        matches: Match {
+            model: s.matches.model,
+            identity: s.matches.identity,
+            api: s.matches.api,
+            stream: s.matches.stream,
+            tools: s.matches.tools,
+            images: s.matches.images,
+            prompt_tokens: s.matches.prompt_tokens,
+            headers,
+        },
+        verdict,
+        shadow: s.shadow,
+    })
+}
+
+fn choice(
+    ToSettings(targets, listed): ToSettings,
+    sticky: Option<Sticky>,
+    catalog: &Catalog,
+    place: &str,
+) -> Checked<Choice> {
+    if targets.is_empty() {
+        return Err(ConfigError::at(format!("{place}.to"), "there is no target"));
+    }
+    if sticky.is_some() && !listed {
+        let message = "there is nothing to choose with a single target";
+        return Err(ConfigError::at(format!("{place}.sticky"), message));
+    }
+    let mut weighted = Vec::new();
+    for (i, settings) in targets.into_iter().enumerate() {
+        let place = if listed {
+            format!("{place}.to[{i}]")
+        } else {
+            format!("{place}.to")
+        };
+        let weight = match (settings.weight, listed) {
+            (Some(0), _) => {
+                return Err(ConfigError::at(
+                    format!("{place}.weight"),
+                    "a target of weight 0 is never taken; leave it out",
+                ));
+            }
+            (Some(_), false) => {
+                return Err(ConfigError::at(format!("{place}.weight"), "a single target has no weight"));
+            }
+            (None, true) => return Err(ConfigError::at(place, "a target in a list needs a `weight`")),
+            (weight, _) => weight.unwrap_or(1),
+        };
+        for (field, value) in [("provider", &settings.provider), ("route", &settings.route)] {
+            if let Some(value) = value {
+                header_value(&format!("{place}.{field}"), value)?;
+            }
+        }
+        let candidate = match (settings.model, settings.cheapest_of) {
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::at(place, "`model` and `cheapest_of` exclude each other"));
+            }
+            (None, None) => Candidate::Asked,
+            (Some(name), None) => {
+                Candidate::Model(declared(catalog, &format!("{place}.model"), &name)?)
+            }
+            (None, Some(names)) => {
+                let mut candidates = Vec::new();
+                for (i, name) in names.iter().enumerate() {
+                    let place = format!("{place}.cheapest_of[{i}]");
+                    let model = declared(catalog, &place, name)?;
+                    if catalog.get(model).is_none_or(|m| m.price.is_none()) {
+                        return Err(ConfigError::at(place, format!("`{name}` has no `price`")));
+                    }
+                    candidates.push(model);
+                }
+                if candidates.is_empty() {
+                    return Err(ConfigError::at(format!("{place}.cheapest_of"), "there is no model"));
+                }
+                Candidate::CheapestOf(candidates)
+            }
+        };
+        let target = Target {
+            candidate,
+            provider: settings.provider,
+            route: settings.route,
+        };
+        weighted.push((weight, target));
+    }
+    Ok(Choice::new(weighted, sticky))
+}
+
+/// The index of a model that must be in the catalogue under this very name.
+fn declared(catalog: &Catalog, place: &str, name: &str) -> Checked<usize> {
+    catalog
+        .named(name)
+        .ok_or_else(|| ConfigError::at(place, format!("`{name}` is not in `models`")))
+}
+
+/// What is sent as a header value or a metric label must be able to stand there.
+fn header_value(place: &str, value: &str) -> Checked<()> {
+    if value.is_empty() || value.len() > 256 || value.chars().any(char::is_control) {
+        let message = "must be 1 to 256 bytes without control characters";
+        return Err(ConfigError::at(place, message));
+    }
+    Ok(())
+}
