@@ -3,6 +3,8 @@
 //! - [`bootstrap`] writes an Envoy configuration, without ports: everything listens on unix sockets.
 //! - [`envoy`] runs a real Envoy with it and reads its log, access log and statistics.
 //! - [`client`] sends requests through it and sees every chunk, trailer and abort.
+//! - [`rig`] puts an Envoy and its mock upstreams together.
+//! - [`script`] plays exchanges through a policy natively, in a simulated Envoy.
 
 // Test support says what went wrong by panicking, keeps deadlines by the real clock,
 // and prints Envoy's log when a test fails.
@@ -18,3 +20,5 @@
 pub mod bootstrap;
 pub mod client;
 pub mod envoy;
+pub mod rig;
+pub mod script;

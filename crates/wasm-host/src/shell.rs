@@ -158,7 +158,7 @@ impl RootContext for Root {
 struct Http(Option<Box<dyn Stream>>);
 
 impl Http {
-    fn run(&mut self, step: impl FnOnce(&mut dyn Stream) -> Flow) -> Action {
+    fn run(&mut self, step: impl FnOnce(&mut (dyn Stream + 'static)) -> Flow) -> Action {
         match self.0.as_deref_mut().map(step) {
             Some(Flow::Continue) => Action::Continue,
             Some(Flow::Pause) | None => Action::Pause,

@@ -1,0 +1,101 @@
+# Every command of the project; CI runs nothing else. `make` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# A module and the package that makes it. A workspace build would mix features, so each is
+# built alone.
+MODULES      := model_router=model-router weir=weir
+TEST_MODULES := probe=probe
+WASM         := target/wasm32-wasip1/release
+OUT          := target/weir
+ENVOY_VERSION := 1.40.0
+# Where `make run` listens.
+PORT       ?= 10000
+ADMIN_PORT ?= 9901
+LLM_PORT   ?= 18080
+
+export WEIR_COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: run
+run: filters envoy mock ## Build everything and run Envoy with the chain before a mock LLM
+	@PORT=$(PORT) ADMIN_PORT=$(ADMIN_PORT) LLM_PORT=$(LLM_PORT) tests/demo/run.sh follow
+
+.PHONY: demo
+demo: filters envoy mock ## The same, but send a few requests, show what happens, and stop
+	@PORT=$(PORT) ADMIN_PORT=$(ADMIN_PORT) LLM_PORT=$(LLM_PORT) tests/demo/run.sh demo
+
+.PHONY: filters
+filters: ## Build every module into target/weir
+	@$(MAKE) --no-print-directory modules LIST="$(MODULES)"
+
+.PHONY: modules
+modules: rust
+	@mkdir -p $(OUT)
+	@for pair in $(LIST); do \
+	  cargo build --quiet --locked --release --target wasm32-wasip1 -p "$${pair#*=}"; \
+	  cmp -s $(WASM)/"$${pair%=*}".wasm $(OUT)/"$${pair%=*}".wasm || \
+	    install -m 644 $(WASM)/"$${pair%=*}".wasm $(OUT)/"$${pair%=*}".wasm; \
+	done
+	@ls -l $(LIST:%=$(OUT)/%) 2>/dev/null || true
+
+.PHONY: envoy
+envoy: ## Put a real Envoy at .tools/envoy
+	@tests/tools/envoy.sh $(ENVOY_VERSION)
+
+.PHONY: mock
+mock: rust
+	@cargo build --quiet --locked --release -p mock-llm
+
+# A toolchain without the wasm target (rustup may be told not to install by itself).
+.PHONY: rust
+rust:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust by rustup, https://rustup.rs"; exit 1; }
+	@[ -d "$$(rustc --print sysroot)/lib/rustlib/wasm32-wasip1" ] || rustup target add wasm32-wasip1
+
+.PHONY: test
+test: filters envoy sdks ## Run every test, those in real Envoy included
+	@$(MAKE) --no-print-directory modules LIST="$(TEST_MODULES)"
+	cargo test --locked --workspace
+
+.PHONY: sdks
+sdks:
+	@tests/tools/sdks.sh
+
+.PHONY: check
+check: format lint deny docs test imports ## All that CI runs
+
+.PHONY: format
+format:
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: rust
+	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	cargo clippy --quiet --locked --target wasm32-wasip1 -p model-router -p weir -p probe -- -D warnings
+
+.PHONY: deny
+deny: ## Check licences and dependency rules
+	@tests/tools/deny.sh
+
+.PHONY: docs
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --workspace --no-deps
+
+.PHONY: imports
+imports: filters ## Check what the modules import and how large they are
+	@python3 tests/tools/wasm_budget.py $(foreach m,$(MODULES),$(OUT)/$(firstword $(subst =, ,$(m))).wasm)
+
+.PHONY: schemas
+schemas: ## Write the JSON Schemas of all configurations anew
+	WEIR_UPDATE_SCHEMAS=1 cargo test --locked -p weir-tests --test suite schemas
+
+.PHONY: clean
+clean: ## Remove everything built
+	cargo clean
+	rm -rf .tools
