@@ -58,7 +58,7 @@ impl<'a> Answer<'a> {
     /// replaces an earlier one.
     pub fn add_usage(&self, total: &mut Option<Usage>, api: Api) {
         let mut merged = total.as_ref().map(|u| u.reported).unwrap_or_default();
-        merged.merge(&self.reported);
+        merged.merge(&self.reported, api);
         *total = merged.normalise(api);
     }
 

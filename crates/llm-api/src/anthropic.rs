@@ -2,9 +2,8 @@
 //! Source: Anthropic's API reference and the types of its Python SDK.
 
 use crate::json::{Cursor, Fault, Kind};
-use crate::openai::{list, text};
-use crate::prompt::{leaves, tools};
-use crate::usage::Reported;
+use crate::prompt::{format, leaves, list, open_fields, text, tools};
+use crate::request::count;
 use crate::{Answer, Place, Prompt, Request};
 
 type Done = Result<(), Fault>;
@@ -14,21 +13,37 @@ pub(crate) fn messages<'a>(
     request: &mut Request<'a>,
     prompt: &mut dyn Prompt,
 ) -> Done {
-    const FIELDS: &[&str] = &["model", "system", "messages", "max_tokens", "stream", "tools"];
+    const FIELDS: &[&str] = &[
+        "model",
+        "system",
+        "messages",
+        "max_tokens",
+        "stream",
+        "tools",
+        "output_config",
+        "output_format",
+    ];
     cursor.document(FIELDS, |cursor, field| {
         match field {
             0 => request.take_model(cursor)?,
             1 => blocks(cursor, Place::System, request, prompt)?,
             2 => list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
                 prompt.message();
-                cursor.fields(&["role", "content"], |cursor, field| match field {
-                    0 => text(cursor, Place::Role, prompt),
-                    _ => blocks(cursor, Place::Content, request, prompt),
+                const FIELDS: &[&str] = &["role", "content"];
+                open_fields(cursor, FIELDS, Place::Content, prompt, |cursor, field, prompt| {
+                    match field {
+                        0 => text(cursor, Place::Role, prompt),
+                        _ => blocks(cursor, Place::Content, request, prompt),
+                    }
                 })
             })?,
-            3 => request.output_cap = cursor.count_or_skip()?,
+            3 => request.output_cap = count(cursor)?,
             4 => request.stream = cursor.bool_or_skip()?,
-            _ => request.tools |= tools(cursor, prompt)?,
+            5 => request.tools |= tools(cursor, prompt)?,
+            6 if cursor.kind()? == Kind::Object => {
+                cursor.fields(&["format"], |cursor, _| format(cursor, prompt))?;
+            }
+            _ => format(cursor, prompt)?,
         }
         Ok(())
     })
@@ -43,12 +58,13 @@ fn blocks<'a>(
 ) -> Done {
     const FIELDS: &[&str] = &[
         "type", "text", "input", "content", "thinking", "source", "title", "context", "name",
+        "citations",
     ];
     list(cursor, place, prompt, &mut |cursor, prompt| {
-        cursor.fields(FIELDS, |cursor, field| match field {
+        open_fields(cursor, FIELDS, place, prompt, |cursor, field, prompt| match field {
             0 => {
                 if let Some(kind) = cursor.string_or_skip()? {
-                    request.images |= matches!(kind.decode().as_ref(), "image" | "document");
+                    request.images |= kind.decode() == "image";
                 }
                 Ok(())
             }
@@ -57,8 +73,17 @@ fn blocks<'a>(
             3 => blocks(cursor, place, request, prompt),
             4 => text(cursor, Place::Thinking, prompt),
             5 => source(cursor, place, request, prompt),
-            _ => text(cursor, Place::Name, prompt),
+            8 => text(cursor, Place::Name, prompt),
+            _ => citations(cursor, place, prompt),
         })
+    })
+}
+
+/// Citations in a block that is sent again repeat text of the documents.
+fn citations(cursor: &mut Cursor<'_>, place: Place, prompt: &mut dyn Prompt) -> Done {
+    const FIELDS: &[&str] = &["cited_text", "document_title", "title"];
+    list(cursor, place, prompt, &mut |cursor, prompt| {
+        cursor.fields(FIELDS, |cursor, _| text(cursor, place, prompt))
     })
 }
 
@@ -76,7 +101,11 @@ fn source<'a>(
     let (mut plain, mut data) = (false, None);
     cursor.fields(&["type", "data", "content"], |cursor, field| {
         match field {
-            0 => plain = cursor.string_or_skip()?.is_some_and(|kind| kind.decode() == "text"),
+            0 => {
+                let kind = cursor.string_or_skip()?.map(|kind| kind.decode()).unwrap_or_default();
+                plain = kind == "text";
+                request.images |= !plain && kind != "content";
+            }
             1 => data = cursor.string_or_skip()?,
             _ => blocks(cursor, place, request, prompt)?,
         }
@@ -102,7 +131,7 @@ pub(crate) fn answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Do
 fn answer_field<'a>(cursor: &mut Cursor<'a>, field: usize, answer: &mut Answer<'a>) -> Done {
     match field {
         0 => answer.model = cursor.string_or_skip()?.or(answer.model),
-        1 => usage(cursor, &mut answer.reported)?,
+        1 => usage(cursor, answer)?,
         // The whole answer of `count_tokens`.
         2 => answer.reported.input.take(cursor)?,
         _ => cursor.skip().map(drop)?,
@@ -110,26 +139,37 @@ fn answer_field<'a>(cursor: &mut Cursor<'a>, field: usize, answer: &mut Answer<'
     Ok(())
 }
 
-fn usage(cursor: &mut Cursor<'_>, reported: &mut Reported) -> Done {
+fn usage<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
     const FIELDS: &[&str] = &[
         "input_tokens",
         "output_tokens",
         "cache_read_input_tokens",
         "cache_creation_input_tokens",
         "cache_creation",
+        "output_tokens_details",
+        "service_tier",
     ];
     if cursor.kind()? != Kind::Object {
         return cursor.skip().map(drop);
     }
+    let reported = &mut answer.reported;
     cursor.fields(FIELDS, |cursor, field| match field {
         0 => reported.input.take(cursor),
         1 => reported.output.take(cursor),
         2 => reported.cache_read.take(cursor),
         3 => reported.cache_write.take(cursor),
-        _ if cursor.kind()? == Kind::Object => cursor
+        4 if cursor.kind()? == Kind::Object => cursor
             .fields(&["ephemeral_1h_input_tokens"], |cursor, _| {
                 reported.cache_write_1h.take(cursor)
             }),
+        5 if cursor.kind()? == Kind::Object => cursor
+            .fields(&["thinking_tokens"], |cursor, _| {
+                reported.reasoning.take(cursor)
+            }),
+        6 => {
+            answer.service_tier = cursor.string_or_skip()?.or(answer.service_tier);
+            Ok(())
+        }
         _ => cursor.skip().map(drop),
     })
 }

@@ -4,8 +4,8 @@
 //! counted as unread.
 
 use crate::json::{Cursor, Fault, Kind};
-use crate::openai::{list, text};
-use crate::prompt::{leaves, tools};
+use crate::prompt::{leaves, list, open_fields, text, tools};
+use crate::request::count;
 use crate::{Answer, Place, Prompt, Request};
 
 type Done = Result<(), Fault>;
@@ -15,67 +15,108 @@ pub(crate) fn converse<'a>(
     request: &mut Request<'a>,
     prompt: &mut dyn Prompt,
 ) -> Done {
-    const FIELDS: &[&str] = &["messages", "system", "inferenceConfig", "toolConfig"];
+    const FIELDS: &[&str] = &[
+        "messages",
+        "system",
+        "inferenceConfig",
+        "toolConfig",
+        "promptVariables",
+    ];
     cursor.document(FIELDS, |cursor, field| match field {
         0 => list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
             prompt.message();
-            cursor.fields(&["role", "content"], |cursor, field| match field {
-                0 => text(cursor, Place::Role, prompt),
-                _ => blocks(cursor, Place::Content, request, prompt),
+            const FIELDS: &[&str] = &["role", "content"];
+            open_fields(cursor, FIELDS, Place::Content, prompt, |cursor, field, prompt| {
+                match field {
+                    0 => text(cursor, Place::Role, prompt),
+                    _ => blocks(cursor, Place::Content, request, prompt),
+                }
             })
         }),
         1 => blocks(cursor, Place::System, request, prompt),
         2 if cursor.kind()? == Kind::Object => cursor.fields(&["maxTokens"], |cursor, _| {
-            request.output_cap = cursor.count_or_skip()?;
+            request.output_cap = count(cursor)?;
             Ok(())
         }),
         3 if cursor.kind()? == Kind::Object => cursor.fields(&["tools"], |cursor, _| {
             request.tools |= tools(cursor, prompt)?;
             Ok(())
         }),
+        4 => leaves(cursor, Place::Content, prompt),
         _ => cursor.skip().map(drop),
     })
 }
 
+/// Blocks of a message, of the system prompt, of a tool's result, of a document.
 fn blocks<'a>(
     cursor: &mut Cursor<'a>,
     place: Place,
     request: &mut Request<'a>,
     prompt: &mut dyn Prompt,
 ) -> Done {
-    const FIELDS: &[&str] = &["text", "image", "document", "toolUse", "toolResult"];
+    const FIELDS: &[&str] = &[
+        "text",
+        "image",
+        "document",
+        "toolUse",
+        "toolResult",
+        "json",
+        "guardContent",
+        "reasoningContent",
+    ];
     list(cursor, place, prompt, &mut |cursor, prompt| {
-        cursor.fields(FIELDS, |cursor, field| match field {
-            0 => text(cursor, place, prompt),
-            1 | 2 => {
-                request.images = true;
-                cursor.skip().map(drop)
+        open_fields(cursor, FIELDS, place, prompt, |cursor, field, prompt| {
+            match field {
+                0 => return text(cursor, place, prompt),
+                5 => return leaves(cursor, Place::Input, prompt),
+                1 | 2 => request.images = true,
+                _ => {}
             }
-            _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
-            _ => cursor.fields(&["name", "input", "content"], |cursor, field| match field {
-                0 => text(cursor, Place::Name, prompt),
-                1 => leaves(cursor, Place::Input, prompt),
-                _ => tool_result(cursor, place, request, prompt),
-            }),
+            if cursor.kind()? != Kind::Object {
+                return cursor.skip().map(drop);
+            }
+            match field {
+                1 => cursor.skip().map(drop),
+                2 => document(cursor, place, request, prompt),
+                3 | 4 => cursor.fields(&["name", "input", "content"], |cursor, field| match field {
+                    0 => text(cursor, Place::Name, prompt),
+                    1 => leaves(cursor, Place::Input, prompt),
+                    _ => blocks(cursor, place, request, prompt),
+                }),
+                6 => cursor.fields(&["text", "image"], |cursor, field| {
+                    if field == 0 && cursor.kind()? == Kind::Object {
+                        return cursor.fields(&["text"], |cursor, _| text(cursor, place, prompt));
+                    }
+                    request.images |= field == 1;
+                    cursor.skip().map(drop)
+                }),
+                _ => cursor.fields(&["reasoningText"], |cursor, _| {
+                    if cursor.kind()? != Kind::Object {
+                        return text(cursor, Place::Thinking, prompt);
+                    }
+                    cursor.fields(&["text"], |cursor, _| text(cursor, Place::Thinking, prompt))
+                }),
+            }
         })
     })
 }
 
-fn tool_result<'a>(
+/// A document: its name and context, and its source where that is text.
+fn document<'a>(
     cursor: &mut Cursor<'a>,
     place: Place,
     request: &mut Request<'a>,
     prompt: &mut dyn Prompt,
 ) -> Done {
-    list(cursor, place, prompt, &mut |cursor, prompt| {
-        cursor.fields(&["text", "json", "image", "document"], |cursor, field| match field {
-            0 => text(cursor, place, prompt),
-            1 => leaves(cursor, Place::Input, prompt),
-            _ => {
-                request.images = true;
-                cursor.skip().map(drop)
-            }
-        })
+    cursor.fields(&["name", "context", "source"], |cursor, field| match field {
+        2 if cursor.kind()? == Kind::Object => {
+            cursor.fields(&["text", "content"], |cursor, field| match field {
+                0 => text(cursor, place, prompt),
+                _ => blocks(cursor, place, request, prompt),
+            })
+        }
+        2 => cursor.skip().map(drop),
+        _ => text(cursor, place, prompt),
     })
 }
 

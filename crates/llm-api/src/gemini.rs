@@ -3,8 +3,8 @@
 //! Buffers' JSON, in which every field may also be written in snake case.
 
 use crate::json::{Cursor, Fault, Kind};
-use crate::openai::{list, text};
-use crate::prompt::{leaves, tools};
+use crate::prompt::{leaves, list, open_fields, schema, text, tools};
+use crate::request::count;
 use crate::usage::Reported;
 use crate::{Answer, Place, Prompt, Request};
 
@@ -28,6 +28,11 @@ pub(crate) fn generate<'a>(
         "max_output_tokens",
         "candidateCount",
         "candidate_count",
+        "responseSchema",
+        "response_schema",
+        "responseJsonSchema",
+        "response_json_schema",
+        "_responseJsonSchema",
     ];
     cursor.document(FIELDS, |cursor, field| match field {
         0 => contents(cursor, Place::Content, request, prompt),
@@ -39,8 +44,10 @@ pub(crate) fn generate<'a>(
         _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
         _ => cursor.fields(CAPS, |cursor, field| {
             match field {
-                0 | 1 => request.output_cap = cursor.count_or_skip()?,
-                _ => request.take_choices(cursor)?,
+                0 | 1 => request.output_cap = request.output_cap.max(count(cursor)?),
+                2 | 3 => request.take_choices(cursor)?,
+                _ if cursor.kind()? == Kind::Object => schema(cursor, prompt)?,
+                _ => cursor.skip().map(drop)?,
             }
             Ok(())
         }),
@@ -54,9 +61,6 @@ fn contents<'a>(
     request: &mut Request<'a>,
     prompt: &mut dyn Prompt,
 ) -> Done {
-    if cursor.kind()? == Kind::Object {
-        return content(cursor, place, request, prompt);
-    }
     list(cursor, place, prompt, &mut |cursor, prompt| {
         content(cursor, place, request, prompt)
     })
@@ -69,12 +73,20 @@ fn content<'a>(
     prompt: &mut dyn Prompt,
 ) -> Done {
     prompt.message();
-    cursor.fields(&["role", "parts"], |cursor, field| match field {
+    open_fields(cursor, &["role", "parts"], place, prompt, |cursor, field, prompt| match field {
         0 => text(cursor, Place::Role, prompt),
-        _ if cursor.kind()? == Kind::Object => part(cursor, place, request, prompt),
-        _ => list(cursor, place, prompt, &mut |cursor, prompt| {
-            part(cursor, place, request, prompt)
-        }),
+        _ => parts(cursor, place, request, prompt),
+    })
+}
+
+fn parts<'a>(
+    cursor: &mut Cursor<'a>,
+    place: Place,
+    request: &mut Request<'a>,
+    prompt: &mut dyn Prompt,
+) -> Done {
+    list(cursor, place, prompt, &mut |cursor, prompt| {
+        part(cursor, place, request, prompt)
     })
 }
 
@@ -95,11 +107,12 @@ fn part<'a>(
         "fileData",
         "file_data",
     ];
-    cursor.fields(FIELDS, |cursor, field| match field {
+    open_fields(cursor, FIELDS, Place::Input, prompt, |cursor, field, prompt| match field {
         0 => text(cursor, place, prompt),
         1..=4 if cursor.kind()? == Kind::Object => {
-            cursor.fields(&["name", "args", "response"], |cursor, field| match field {
+            cursor.fields(&["name", "args", "response", "parts"], |cursor, field| match field {
                 0 => text(cursor, Place::Name, prompt),
+                3 => parts(cursor, place, request, prompt),
                 _ => leaves(cursor, Place::Input, prompt),
             })
         }

@@ -97,6 +97,12 @@ impl<'a> Text<'a> {
             Cow::Borrowed(self.raw)
         }
     }
+
+    /// Whether an escape in it stands for half a character.
+    pub fn has_lone_surrogate(&self) -> bool {
+        // serde_json refuses exactly these in a string that is otherwise valid.
+        self.escaped && serde_json::from_str::<String>(&format!("\"{}\"", self.raw)).is_err()
+    }
 }
 
 /// Decodes the escapes of a valid JSON string body.
@@ -147,6 +153,15 @@ pub fn escape(text: &str) -> String {
         .and_then(|q| q.strip_suffix('"'))
         .unwrap_or_default()
         .to_owned()
+}
+
+/// A member of an object: one of the known keys, or another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// Its index among the known ones.
+    Known(usize),
+    /// As it stands there.
+    Other(Text<'a>),
 }
 
 /// A position in a document.
@@ -243,17 +258,32 @@ impl<'a> Cursor<'a> {
         known: &[&'static str],
         mut field: impl FnMut(&mut Self, usize) -> Done,
     ) -> Done {
+        self.all_fields(known, |cursor, key| match key {
+            Key::Known(index) => field(cursor, index),
+            Key::Other(_) => cursor.skip().map(drop),
+        })
+    }
+
+    /// Reads an object like [`Cursor::fields`], calling `field` for the unknown keys too.
+    ///
+    /// # Errors
+    /// Those of [`Cursor::fields`].
+    pub fn all_fields(
+        &mut self,
+        known: &[&'static str],
+        mut field: impl FnMut(&mut Self, Key<'a>) -> Done,
+    ) -> Done {
         let mut seen = 0_u32;
         self.members(|cursor, key| {
             let Some(index) = cursor.known_key(known, key)? else {
-                return cursor.skip().map(drop);
+                return field(cursor, Key::Other(key));
             };
             let bit = 1_u32 << (index & 31);
             if cursor.strict && seen & bit != 0 {
                 return Err(Fault::AmbiguousKey(known.get(index).copied().unwrap_or("")));
             }
             seen |= bit;
-            field(cursor, index)
+            field(cursor, Key::Known(index))
         })
     }
 

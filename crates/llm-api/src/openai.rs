@@ -2,7 +2,10 @@
 //! Source: OpenAI's OpenAPI description and the types of its Python SDK.
 
 use crate::json::{Cursor, Fault, Kind};
-use crate::prompt::{descriptions, leaves, strings_or_tokens, tools};
+use crate::prompt::{
+    format, leaves, list, open_fields, strings_or_tokens, text, tools,
+};
+use crate::request::count;
 use crate::usage::Reported;
 use crate::{Answer, Place, Prompt, Request, StreamOptions};
 
@@ -24,6 +27,7 @@ pub(crate) fn chat<'a>(
         "tools",
         "functions",
         "response_format",
+        "prediction",
     ];
     let mut older_cap = None;
     cursor.document(FIELDS, |cursor, field| {
@@ -34,15 +38,18 @@ pub(crate) fn chat<'a>(
             })?,
             2 => request.stream = cursor.bool_or_skip()?,
             3 => request.stream_options = stream_options(cursor)?,
-            4 => request.output_cap = cursor.count_or_skip()?,
-            5 => older_cap = cursor.count_or_skip()?,
+            4 => request.output_cap = count(cursor)?,
+            5 => older_cap = count(cursor)?,
             6 => request.take_choices(cursor)?,
             7 | 8 => request.tools |= tools(cursor, prompt)?,
-            _ => descriptions(cursor, prompt)?,
+            9 => format(cursor, prompt)?,
+            // What the answer is expected to be: a text of the user's, or parts of one.
+            _ => content(cursor, request, prompt)?,
         }
         Ok(())
     })?;
-    request.output_cap = request.output_cap.or(older_cap);
+    // OpenAI refuses both; a server that knows one of them obeys that.
+    request.output_cap = request.output_cap.max(older_cap);
     Ok(())
 }
 
@@ -59,9 +66,10 @@ fn message<'a>(
         "function_call",
         "refusal",
         "reasoning_content",
+        "reasoning",
     ];
     prompt.message();
-    cursor.fields(FIELDS, |cursor, field| match field {
+    open_fields(cursor, FIELDS, Place::Content, prompt, |cursor, field, prompt| match field {
         0 => text(cursor, Place::Role, prompt),
         1 => content(cursor, request, prompt),
         2 => text(cursor, Place::Name, prompt),
@@ -77,7 +85,7 @@ fn message<'a>(
 /// `{"name": …, "arguments": "<JSON>"}`, or `{"name": …, "input": "<text>"}` of a custom tool.
 fn function_call(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Done {
     if cursor.kind()? != Kind::Object {
-        return cursor.skip().map(drop);
+        return leaves(cursor, Place::Input, prompt);
     }
     cursor.fields(&["name", "arguments", "input"], |cursor, field| match field {
         0 => text(cursor, Place::Name, prompt),
@@ -92,13 +100,15 @@ fn content<'a>(
     request: &mut Request<'a>,
     prompt: &mut dyn Prompt,
 ) -> Done {
-    const FIELDS: &[&str] = &["type", "text", "refusal", "image_url", "input_audio", "file"];
+    const FIELDS: &[&str] = &["type", "text", "refusal", "content", "image_url", "file", "input_audio"];
     list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
-        cursor.fields(FIELDS, |cursor, field| match field {
+        open_fields(cursor, FIELDS, Place::Content, prompt, |cursor, field, prompt| match field {
             0 => {
                 if let Some(kind) = cursor.string_or_skip()? {
                     match kind.decode().as_ref() {
-                        "image_url" | "input_image" | "file" | "input_file" => request.images = true,
+                        "image_url" | "input_image" | "computer_screenshot" | "file" | "input_file" => {
+                            request.images = true;
+                        }
                         "input_audio" => request.audio = true,
                         _ => {}
                     }
@@ -106,12 +116,18 @@ fn content<'a>(
                 Ok(())
             }
             1 | 2 => text(cursor, Place::Content, prompt),
-            3 | 5 => {
+            3 => content(cursor, request, prompt),
+            4 => {
                 request.images = true;
                 cursor.skip().map(drop)
             }
+            5 if cursor.kind()? == Kind::Object => {
+                request.images = true;
+                // The model sees the name of a file, too.
+                cursor.fields(&["filename"], |cursor, _| text(cursor, Place::Content, prompt))
+            }
             _ => {
-                request.audio = true;
+                request.audio |= field == 6;
                 cursor.skip().map(drop)
             }
         })
@@ -133,19 +149,37 @@ pub(crate) fn completions<'a>(
         "n",
         "best_of",
     ];
+    let mut prompts = 1;
     cursor.document(FIELDS, |cursor, field| {
         match field {
             0 => request.take_model(cursor)?,
-            1 => strings_or_tokens(cursor, prompt)?,
+            1 => {
+                prompts = prompts_in(cursor.clone())?;
+                strings_or_tokens(cursor, prompt)?;
+            }
             2 => text(cursor, Place::Content, prompt)?,
             3 => request.stream = cursor.bool_or_skip()?,
             4 => request.stream_options = stream_options(cursor)?,
-            5 => request.output_cap = cursor.count_or_skip()?,
+            5 => request.output_cap = count(cursor)?,
             // `best_of` makes and bills more answers than it returns.
             _ => request.take_choices(cursor)?,
         }
         Ok(())
-    })
+    })?;
+    request.choices = request.choices.saturating_mul(prompts);
+    Ok(())
+}
+
+/// How many prompts there are: each is answered. A list of numbers is one, given as tokens.
+fn prompts_in(mut cursor: Cursor<'_>) -> Result<u64, Fault> {
+    let mut prompts = 0;
+    if cursor.kind()? == Kind::Array {
+        cursor.items(|cursor| {
+            prompts += u64::from(cursor.kind()? != Kind::Number);
+            cursor.skip().map(drop)
+        })?;
+    }
+    Ok(prompts.max(1))
 }
 
 pub(crate) fn embeddings<'a>(
@@ -182,12 +216,17 @@ pub(crate) fn responses<'a>(
             })?,
             2 => leaves(cursor, Place::System, prompt)?,
             3 => request.stream = cursor.bool_or_skip()?,
-            4 => request.output_cap = cursor.count_or_skip()?,
+            4 => request.output_cap = count(cursor)?,
             5 => request.tools |= tools(cursor, prompt)?,
-            6 => descriptions(cursor, prompt)?,
-            // A stored prompt: its variables are filled into it.
-            _ if cursor.kind()? == Kind::Object => cursor.fields(&["variables"], |cursor, _| {
-                leaves(cursor, Place::Content, prompt)
+            6 if cursor.kind()? == Kind::Object => {
+                cursor.fields(&["format"], |cursor, _| format(cursor, prompt))?;
+            }
+            // A stored prompt: its variables are filled into it, texts or parts.
+            7 if cursor.kind()? == Kind::Object => cursor.fields(&["variables"], |cursor, _| {
+                if cursor.kind()? != Kind::Object {
+                    return leaves(cursor, Place::Content, prompt);
+                }
+                cursor.members(|cursor, _| content(cursor, request, prompt))
             })?,
             _ => cursor.skip().map(drop)?,
         }
@@ -195,45 +234,41 @@ pub(crate) fn responses<'a>(
     })
 }
 
-/// An item of `input`: a message, a tool call, its output, a reasoning summary.
+/// An item of `input`: a message, a tool call, its output, a reasoning summary, or one of the
+/// many kinds of calls of built-in tools, which are read string by string.
 fn item<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>, prompt: &mut dyn Prompt) -> Done {
-    const FIELDS: &[&str] = &["role", "content", "name", "arguments", "output", "input", "summary"];
+    const FIELDS: &[&str] = &[
+        "role", "content", "name", "arguments", "output", "input", "summary", "tools", "result",
+    ];
     prompt.message();
-    cursor.fields(FIELDS, |cursor, field| match field {
+    let start = cursor.clone();
+    open_fields(cursor, FIELDS, Place::Input, prompt, |cursor, field, prompt| match field {
         0 => text(cursor, Place::Role, prompt),
         1 | 4 => content(cursor, request, prompt),
         2 => text(cursor, Place::Name, prompt),
         3 => text(cursor, Place::Arguments, prompt),
         5 => text(cursor, Place::Content, prompt),
-        _ => list(cursor, Place::Thinking, prompt, &mut |cursor, prompt| {
+        6 => list(cursor, Place::Thinking, prompt, &mut |cursor, prompt| {
             cursor.fields(&["text"], |cursor, _| text(cursor, Place::Thinking, prompt))
         }),
+        7 => {
+            request.tools |= tools(cursor, prompt)?;
+            Ok(())
+        }
+        // An image in base64, or what a program printed.
+        _ if has_type(start.clone(), "image_generation_call")? => cursor.skip().map(drop),
+        _ => text(cursor, Place::Input, prompt),
     })
 }
 
-/// Reports a string; anything else is passed over.
-pub(crate) fn text(cursor: &mut Cursor<'_>, place: Place, prompt: &mut dyn Prompt) -> Done {
-    if let Some(text) = cursor.string_or_skip()? {
-        prompt.text(place, text);
-    }
-    Ok(())
-}
-
-/// What providers accept where a list of objects is expected: the list, with strings among its
-/// objects, or just a string. A shape nobody documents is reported string by string.
-pub(crate) fn list<'a>(
-    cursor: &mut Cursor<'a>,
-    place: Place,
-    prompt: &mut dyn Prompt,
-    object: &mut dyn FnMut(&mut Cursor<'a>, &mut dyn Prompt) -> Done,
-) -> Done {
-    if cursor.kind()? != Kind::Array {
-        return leaves(cursor, place, prompt);
-    }
-    cursor.items(|cursor| match cursor.kind()? {
-        Kind::Object => object(cursor, prompt),
-        _ => leaves(cursor, place, prompt),
-    })
+/// Whether the object is of this `type`, wherever that stands in it.
+fn has_type(mut object: Cursor<'_>, expected: &str) -> Result<bool, Fault> {
+    let mut found = false;
+    object.fields(&["type"], |cursor, _| {
+        found = cursor.string_or_skip()?.is_some_and(|kind| kind.decode() == expected);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 fn stream_options(cursor: &mut Cursor<'_>) -> Result<Option<StreamOptions>, Fault> {

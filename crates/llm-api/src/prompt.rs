@@ -1,6 +1,6 @@
 //! The places in a request at which text stands.
 
-use crate::json::{Cursor, Fault, Kind, Text};
+use crate::json::{Cursor, Fault, Key, Kind, Text};
 
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,8 @@ pub trait Prompt {
     /// A token given as its number.
     fn token(&mut self) {}
 
-    /// A tool's definition: this many bytes of JSON.
+    /// A tool's definition, or the schema of the answer: this many bytes of JSON, with the
+    /// descriptions in them.
     fn tool(&mut self, _bytes: usize) {}
 }
 
@@ -58,8 +59,11 @@ impl Prompt for PromptSize {
         self.tokens += 3;
     }
 
-    fn text(&mut self, _: Place, text: Text<'_>) {
-        self.bytes += text.raw.len() as u64;
+    fn text(&mut self, place: Place, text: Text<'_>) {
+        // Descriptions stand in a tool, whose bytes are counted.
+        if place != Place::Description {
+            self.bytes += text.decode().len() as u64;
+        }
     }
 
     fn token(&mut self) {
@@ -88,6 +92,118 @@ pub(crate) fn leaves(
     }
 }
 
+/// Keys whose values are never a human's text, wherever they stand: ids, links, signatures,
+/// encoded media, markers.
+const OPAQUE: &[&str] = &[
+    "id",
+    "type",
+    "status",
+    "call_id",
+    "tool_call_id",
+    "tool_use_id",
+    "toolUseId",
+    "approval_request_id",
+    "container_id",
+    "caller_id",
+    "file_id",
+    "file_data",
+    "file_url",
+    "url",
+    "uri",
+    "image_url",
+    "video_url",
+    "audio_url",
+    "data",
+    "bytes",
+    "format",
+    "detail",
+    "mimeType",
+    "mime_type",
+    "cache_control",
+    "cachePoint",
+    "signature",
+    "fingerprint",
+    "thoughtSignature",
+    "thought_signature",
+    "redactedContent",
+    "encrypted_content",
+    "encrypted_index",
+    "encrypted_stdout",
+    "logprobs",
+];
+
+/// Reports the member of an object that is none we know: string by string, but for what is
+/// known to be no text.
+pub(crate) fn unknown(
+    cursor: &mut Cursor<'_>,
+    key: Text<'_>,
+    place: Place,
+    prompt: &mut dyn Prompt,
+) -> Result<(), Fault> {
+    if OPAQUE.contains(&key.decode().as_ref()) {
+        return cursor.skip().map(drop);
+    }
+    unknown_value(cursor, place, prompt)
+}
+
+fn unknown_value(
+    cursor: &mut Cursor<'_>,
+    place: Place,
+    prompt: &mut dyn Prompt,
+) -> Result<(), Fault> {
+    match cursor.kind()? {
+        Kind::Object => cursor.members(|cursor, key| unknown(cursor, key, place, prompt)),
+        Kind::Array => cursor.items(|cursor| unknown_value(cursor, place, prompt)),
+        _ => leaves(cursor, place, prompt),
+    }
+}
+
+/// Reports a string; a shape nobody documents string by string.
+pub(crate) fn text(
+    cursor: &mut Cursor<'_>,
+    place: Place,
+    prompt: &mut dyn Prompt,
+) -> Result<(), Fault> {
+    match (cursor.kind()?, place) {
+        (Kind::String, _) => leaves(cursor, place, prompt),
+        // Some providers take arguments as JSON instead of as JSON in a string.
+        (_, Place::Arguments) => leaves(cursor, Place::Input, prompt),
+        _ => unknown_value(cursor, place, prompt),
+    }
+}
+
+/// What providers accept where a list of objects is expected: the list, with strings among its
+/// objects, or just one of these.
+pub(crate) fn list<'a>(
+    cursor: &mut Cursor<'a>,
+    place: Place,
+    prompt: &mut dyn Prompt,
+    object: &mut dyn FnMut(&mut Cursor<'a>, &mut dyn Prompt) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    match cursor.kind()? {
+        Kind::Array => cursor.items(|cursor| match cursor.kind()? {
+            Kind::Object => object(cursor, prompt),
+            _ => leaves(cursor, place, prompt),
+        }),
+        Kind::Object => object(cursor, prompt),
+        _ => leaves(cursor, place, prompt),
+    }
+}
+
+/// Reads the fields of an object which may hold text at keys we do not know.
+pub(crate) fn open_fields<'a>(
+    cursor: &mut Cursor<'a>,
+    known: &[&'static str],
+    place: Place,
+    prompt: &mut dyn Prompt,
+    mut field: impl FnMut(&mut Cursor<'a>, usize, &mut dyn Prompt) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    cursor.all_fields(known, |cursor, key| match key {
+        Key::Known(index) => field(cursor, index, prompt),
+        Key::Other(key) => unknown(cursor, key, place, prompt),
+    })
+}
+
 /// Reports a string, or each string and token number of a list of any depth.
 pub(crate) fn strings_or_tokens(
     cursor: &mut Cursor<'_>,
@@ -109,20 +225,38 @@ pub(crate) fn strings_or_tokens(
 
 /// Reports a list of tool definitions; says whether it holds any.
 pub(crate) fn tools(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result<bool, Fault> {
-    if cursor.kind()? != Kind::Array {
-        let span = cursor.skip()?;
-        prompt.tool(span.len());
-        return Ok(span.len() > "null".len());
+    match cursor.kind()? {
+        Kind::Array => {}
+        Kind::Object => return schema(cursor, prompt).map(|()| true),
+        _ => return cursor.skip().map(|_| false),
     }
     let mut any = false;
     cursor.items(|cursor| {
         any = true;
-        let start = cursor.position();
-        descriptions(cursor, prompt)?;
-        prompt.tool(cursor.position() - start);
-        Ok(())
+        schema(cursor, prompt)
     })?;
     Ok(any)
+}
+
+/// Reports a tool's definition, or a schema: its descriptions and its size.
+pub(crate) fn schema(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result<(), Fault> {
+    cursor.kind()?;
+    let start = cursor.position();
+    descriptions(cursor, prompt)?;
+    prompt.tool(cursor.position() - start);
+    Ok(())
+}
+
+/// Reports the schema in the format that is asked of the answer. Without one (`{"type":
+/// "text"}`) a format costs nothing.
+pub(crate) fn format(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result<(), Fault> {
+    if cursor.kind()? != Kind::Object {
+        return cursor.skip().map(drop);
+    }
+    cursor.members(|cursor, _| match cursor.kind()? {
+        Kind::Object => schema(cursor, prompt),
+        _ => cursor.skip().map(drop),
+    })
 }
 
 /// Reports the `description` and `title` strings below the next value. Names, enum values and

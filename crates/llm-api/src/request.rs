@@ -1,6 +1,6 @@
 //! What a policy needs of a request's body.
 
-use crate::json::{Cursor, Fault, Span, Text};
+use crate::json::{Cursor, Fault, Kind, Span, Text};
 use crate::{Api, Prompt, anthropic, bedrock, gemini, openai};
 
 /// Facts of a request and the spans an edit needs, read in one pass.
@@ -75,15 +75,30 @@ impl<'a> Request<'a> {
 
     pub(crate) fn take_model(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Fault> {
         match cursor.string_or_skip()? {
-            Some(model) => self.model = Some(model),
-            None => return Err(Fault::WrongType("model", "a string")),
+            // Parsers disagree on what a lone surrogate is: U+FFFD, nothing, an error.
+            Some(model) if model.has_lone_surrogate() => {
+                Err(Fault::WrongType("model", "a string of valid Unicode"))
+            }
+            Some(model) => {
+                self.model = Some(model);
+                Ok(())
+            }
+            None => Err(Fault::WrongType("model", "a string")),
         }
-        Ok(())
     }
 
     pub(crate) fn take_choices(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
-        let asked = cursor.count_or_skip()?.unwrap_or(1);
+        let asked = count(cursor)?.unwrap_or(1);
         self.choices = self.choices.max(asked).max(1);
         Ok(())
     }
+}
+
+/// Reads a whole number, also one in a string: Protocol Buffers' JSON allows it, and many
+/// servers convert.
+pub(crate) fn count(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Fault> {
+    if cursor.kind()? == Kind::String {
+        return Ok(cursor.string()?.decode().trim().parse().ok());
+    }
+    cursor.count_or_skip()
 }

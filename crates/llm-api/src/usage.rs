@@ -60,9 +60,17 @@ impl Number {
         Ok(())
     }
 
-    fn merge(&mut self, later: Self) {
-        self.value = later.value.or(self.value);
+    fn merge(&mut self, later: Self, may_shrink: bool) {
         self.odd |= later.odd;
+        match (self.value, later.value) {
+            // A cumulative count only grows. Some who imitate an API end with zeros.
+            (Some(earlier), Some(later)) if later < earlier && !may_shrink => self.odd = true,
+            _ => self.value = later.value.or(self.value),
+        }
+    }
+
+    fn is_missing(self) -> bool {
+        self.value.is_none() && !self.odd
     }
 
     fn get(self) -> u64 {
@@ -101,19 +109,27 @@ impl Reported {
         ]
     }
 
-    pub(crate) fn merge(&mut self, later: &Self) {
+    pub(crate) fn merge(&mut self, later: &Self, api: Api) {
         let mut later = *later;
         for (mine, theirs) in self.all().into_iter().zip(later.all()) {
-            mine.merge(*theirs);
+            // Gemini counts anew in every event: the last one holds.
+            mine.merge(*theirs, api == Api::GeminiGenerate);
         }
     }
 
     pub(crate) fn normalise(&self, api: Api) -> Option<Usage> {
         let mut copy = *self;
         let mut odd = copy.all().iter().any(|n| n.odd);
-        if self.input.value.is_none() && self.output.value.is_none() && self.total.value.is_none() {
+        if self.input.is_missing() && self.output.is_missing() && self.total.is_missing() {
             return None;
         }
+        // Nothing said about the prompt does not mean that it was empty. An answer may be.
+        let may_be_empty = matches!(
+            api,
+            Api::OpenAiEmbeddings | Api::AnthropicCountTokens | Api::GeminiGenerate
+        );
+        odd |= self.input.value.is_none()
+            || (self.output.value.is_none() && self.total.value.is_none() && !may_be_empty);
         let (cache_read, cache_write) = (self.cache_read.get(), self.cache_write.get());
         let (input, output) = match api {
             Api::AnthropicMessages
@@ -127,7 +143,10 @@ impl Reported {
             _ => (self.input.get(), self.output.get()),
         };
         if let Some(total) = self.total.value {
-            odd |= total != input + output;
+            // Bedrock's total counts the cache or not, by model.
+            let uncached = self.input.get() + output;
+            odd |= total != input + output
+                && (api != Api::BedrockConverse || total != uncached);
         }
         // A part larger than its whole would make money when priced at a discount.
         let mut part = |value: u64, whole: u64| {

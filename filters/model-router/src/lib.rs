@@ -142,8 +142,14 @@ impl Exchange for Routing {
         self.path = path;
         cx.effects.fact(fact::API, api.name());
 
-        if let Err(refused) = self.check_head(cx, headers, api) {
+        if let Err(refused) = self.check_head(cx, headers) {
             return HeadAnswer::Reply(self.refuse(cx, refused));
+        }
+        if let Err(refusal) = readable(headers) {
+            return match self.unreadable(cx, api, refusal, "weir_unreadable_body") {
+                Some(reply) => HeadAnswer::Reply(reply),
+                None => HeadAnswer::Pass,
+            };
         }
         self.watched = config
             .watched_headers
@@ -165,13 +171,17 @@ impl Exchange for Routing {
             Ok(body) => body,
             Err(TooLarge { limit }) => {
                 let text = format!("The request body is larger than {limit} bytes.");
-                return self.unreadable(cx, Refusal::new(Reason::TooLarge, text), "weir_body_too_large");
+                let refusal = Refusal::new(Reason::TooLarge, text);
+                return self.unreadable_body(cx, call.api, refusal, "weir_body_too_large");
             }
         };
         let mut size = PromptSize::default();
         let request = match Request::read(call.api, body, &mut size) {
             Ok(request) => request,
-            Err(fault) => return self.unreadable(cx, invalid(&fault), "weir_unreadable_body"),
+            Err(fault) => {
+                let refusal = invalid(&fault);
+                return self.unreadable_body(cx, call.api, refusal, "weir_unreadable_body");
+            }
         };
         match self.route(cx, &call, &request, size, body) {
             Ok(answer) => answer,
@@ -271,6 +281,24 @@ fn configured_call(config: &Config, method: &str, path: &str) -> Option<Call> {
     })
 }
 
+/// Whether the headers promise a body that can be read.
+fn readable(headers: &Headers) -> Result<(), Refusal> {
+    if !is_json(headers.get("content-type")) || headers.all("content-type").count() > 1 {
+        return Err(Refusal::new(
+            Reason::UnsupportedMediaType,
+            "The content type of this request must be application/json in UTF-8.",
+        ));
+    }
+    let plain = |encoding: &[u8]| encoding.eq_ignore_ascii_case(b"identity");
+    if !headers.all("content-encoding").all(plain) {
+        return Err(Refusal::new(
+            Reason::InvalidRequest,
+            "The request body must not be compressed: its content-encoding cannot be read here.",
+        ));
+    }
+    Ok(())
+}
+
 fn invalid(fault: &Fault) -> Refusal {
     let mut text = fault.to_string();
     if let Some(first) = text.get_mut(..1) {
@@ -285,7 +313,7 @@ fn invalid(fault: &Fault) -> Refusal {
 
 impl Routing {
     /// What can be told from the headers alone.
-    fn check_head(&mut self, cx: &mut Cx<'_>, headers: &Headers, api: Api) -> Result<(), Refused> {
+    fn check_head(&mut self, cx: &mut Cx<'_>, headers: &Headers) -> Result<(), Refused> {
         if headers.has("upgrade") {
             let text = "A request to this API cannot be upgraded.";
             return Err(Refused::malformed(text, "weir_upgrade", "an upgrade on an API path"));
@@ -294,39 +322,7 @@ impl Routing {
             let text = "The request path is not UTF-8.";
             return Err(Refused::malformed(text, "weir_bad_path", "a path that is not UTF-8"));
         }
-        self.identify(cx, headers)?;
-        let unreadable = if !is_json(headers.get("content-type"))
-            || headers.all("content-type").count() > 1
-        {
-            Some(Refusal::new(
-                Reason::UnsupportedMediaType,
-                "The content type of this request must be application/json in UTF-8.",
-            ))
-        } else if headers
-            .all("content-encoding")
-            .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"))
-        {
-            Some(Refusal::new(
-                Reason::InvalidRequest,
-                "The request body must not be compressed: its content-encoding cannot be read here.",
-            ))
-        } else {
-            None
-        };
-        if let Some(refusal) = unreadable {
-            self.count_unreadable(cx, api);
-            if self.config.on_unreadable == OnUnreadable::Reject {
-                let log = format!("unreadable body refused: {}", refusal.message);
-                return Err(Refused {
-                    refusal,
-                    verdict: "blocked",
-                    rule: None,
-                    details: "weir_unreadable_body",
-                    log,
-                });
-            }
-        }
-        Ok(())
+        self.identify(cx, headers)
     }
 
     /// Says who is calling.
@@ -538,19 +534,22 @@ impl Routing {
         BodyAnswer::Replace(splice(body, &[edit]))
     }
 
-    /// A body that cannot be judged.
-    fn unreadable(&self, cx: &mut Cx<'_>, refusal: Refusal, details: &'static str) -> BodyAnswer {
-        let Some(call) = &self.call else {
-            return BodyAnswer::Pass;
-        };
-        self.count_unreadable(cx, call.api);
+    /// A body that cannot be judged: a refusal, or nothing when it may pass all the same.
+    fn unreadable(
+        &mut self,
+        cx: &mut Cx<'_>,
+        api: Api,
+        refusal: Refusal,
+        details: &'static str,
+    ) -> Option<Reply> {
+        count_unreadable(cx, api);
         let log = format!("unreadable body: {}", refusal.message);
         if self.config.on_unreadable == OnUnreadable::Pass {
             cx.effects.log(Level::Info, format!("{}: {log}, passed", ModelRouter::NAME));
             cx.effects.fact(fact::VERDICT, "allowed");
             cx.effects.fact(fact::RULE, "on_unreadable");
-            cx.effects.set_request_header(&self.config.headers.api, call.api.name());
-            return BodyAnswer::Pass;
+            cx.effects.set_request_header(&self.config.headers.api, api.name());
+            return None;
         }
         let refused = Refused {
             refusal,
@@ -559,19 +558,18 @@ impl Routing {
             details,
             log,
         };
-        BodyAnswer::Reply(refused.reply(cx, call.api.dialect()))
+        Some(self.refuse(cx, refused))
     }
 
-    fn count_unreadable(&self, cx: &mut Cx<'_>, api: Api) {
-        cx.effects.count(
-            metric::UNREADABLE,
-            &[
-                ("filter", ModelRouter::NAME),
-                ("api", api.name()),
-                ("direction", "request"),
-            ],
-            1,
-        );
+    fn unreadable_body(
+        &mut self,
+        cx: &mut Cx<'_>,
+        api: Api,
+        refusal: Refusal,
+        details: &'static str,
+    ) -> BodyAnswer {
+        self.unreadable(cx, api, refusal, details)
+            .map_or(BodyAnswer::Pass, BodyAnswer::Reply)
     }
 
     fn refuse(&mut self, cx: &mut Cx<'_>, refused: Refused) -> Reply {
@@ -713,6 +711,18 @@ fn unfit(no_fit: &NoFit, rule: Option<String>) -> Box<Refused> {
 
 fn may_not_use(model: &str) -> String {
     format!("You are not allowed to use the model `{model}`.")
+}
+
+fn count_unreadable(cx: &mut Cx<'_>, api: Api) {
+    cx.effects.count(
+        metric::UNREADABLE,
+        &[
+            ("filter", ModelRouter::NAME),
+            ("api", api.name()),
+            ("direction", "request"),
+        ],
+        1,
+    );
 }
 
 fn count_rule(cx: &mut Cx<'_>, rule: &str, verdict: &'static str) {

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Sends a handful of requests through a running chain and prints what happened. Fails when
+# something else happened than should.
+set -euo pipefail
+base=$1 admin=$2
+answer=$(mktemp)
+trap 'rm -f "$answer"' EXIT
+
+# ask TITLE PATTERN CURL-ARGUMENTS…: the answer, headers included, must match the pattern.
+ask() {
+  local title=$1 pattern=$2
+  shift 2
+  printf '\n\033[1m%s\033[0m\n' "$title"
+  curl -sS -i --max-time 10 "$@" | tr -d '\r' > "$answer"
+  grep -E '^HTTP|^x-mock-name' "$answer" | sed 's/^/  /'
+  sed -e '1,/^$/d' "$answer" | cut -c 1-200 | head -n 12 | sed 's/^/  /'
+  grep -qE "$pattern" "$answer" || { echo "expected: $pattern" >&2; cat "$answer" >&2; exit 1; }
+}
+json=(-H 'content-type: application/json')
+user='"messages": [{"role": "user", "content": "Hello"}]'
+
+ask 'The alias "fast" goes to gpt-4.1-mini; the answer names what was asked for' '"model":"fast"' \
+  "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"fast\", $user}"
+ask 'Anthropic, streaming: another model, another upstream' '^x-mock-name: anthropic' -N \
+  "$base/v1/messages" "${json[@]}" -d "{\"model\": \"claude-sonnet-4\", \"max_tokens\": 64, \"stream\": true, $user}"
+ask 'Gemini: the model stands in the path' '^x-mock-name: gemini' \
+  "$base/v1beta/models/gemini-2.5-flash:generateContent" "${json[@]}" -d '{"contents": [{"parts": [{"text": "Hello"}]}]}'
+ask '"auto": the cheapest model that fits' '"model":"auto"' \
+  "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"auto\", $user}"
+ask 'A model nobody declared: 404, in the shape of the API' 'model_not_found' \
+  "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"gpt-9\", $user}"
+ask 'A second "model" key: refused, for who knows which one the upstream would read' "given more than once" \
+  "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"fast\", \"model\": \"gpt-4.1\", $user}"
+ask 'The list of models' '"id":"gpt-4.1-mini"' "$base/v1/models"
+
+printf '\n\033[1mWhat Prometheus sees\033[0m\n'
+curl -sS "$admin/stats/prometheus?filter=weir_requests" | grep '^weir_requests_total' | sed 's/^/  /' | tee "$answer"
+grep -q 'model="gpt-4.1-mini".*} 2$' "$answer" || { echo "expected two requests to gpt-4.1-mini" >&2; exit 1; }
+printf '\nAll as expected.\n'
