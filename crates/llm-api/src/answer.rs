@@ -32,13 +32,18 @@ impl<'a> Answer<'a> {
                 openai::answer(cursor, self)
             }
             Api::OpenAiResponses => openai::responses_answer(cursor, self),
-            Api::AnthropicMessages | Api::AnthropicCountTokens => {
-                anthropic::answer(cursor, self)
-            }
+            Api::AnthropicMessages | Api::AnthropicCountTokens => anthropic::answer(cursor, self),
             Api::GeminiGenerate => gemini::answer(cursor, self),
             Api::BedrockConverse => bedrock::answer(cursor, self),
             Api::BedrockInvoke => cursor.document(&[], |_, _| Ok(())),
         }
+    }
+
+    /// Takes the model, unless it is empty as in the first event of Azure's streams.
+    pub(crate) fn take_model(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Fault> {
+        let model = cursor.string_or_skip()?;
+        self.model = model.filter(|model| !model.raw.is_empty()).or(self.model);
+        Ok(())
     }
 
     /// The model named in the beginning of a JSON answer, which may be cut off anywhere.

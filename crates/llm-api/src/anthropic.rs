@@ -30,12 +30,16 @@ pub(crate) fn messages<'a>(
             2 => list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
                 prompt.message();
                 const FIELDS: &[&str] = &["role", "content"];
-                open_fields(cursor, FIELDS, Place::Content, prompt, |cursor, field, prompt| {
-                    match field {
+                open_fields(
+                    cursor,
+                    FIELDS,
+                    Place::Content,
+                    prompt,
+                    |cursor, field, prompt| match field {
                         0 => text(cursor, Place::Role, prompt),
                         _ => blocks(cursor, Place::Content, request, prompt),
-                    }
-                })
+                    },
+                )
             })?,
             3 => request.output_cap = count(cursor)?,
             4 => request.stream = cursor.bool_or_skip()?,
@@ -57,25 +61,39 @@ fn blocks<'a>(
     prompt: &mut dyn Prompt,
 ) -> Done {
     const FIELDS: &[&str] = &[
-        "type", "text", "input", "content", "thinking", "source", "title", "context", "name",
+        "type",
+        "text",
+        "input",
+        "content",
+        "thinking",
+        "source",
+        "title",
+        "context",
+        "name",
         "citations",
     ];
     list(cursor, place, prompt, &mut |cursor, prompt| {
-        open_fields(cursor, FIELDS, place, prompt, |cursor, field, prompt| match field {
-            0 => {
-                if let Some(kind) = cursor.string_or_skip()? {
-                    request.images |= kind.decode() == "image";
+        open_fields(
+            cursor,
+            FIELDS,
+            place,
+            prompt,
+            |cursor, field, prompt| match field {
+                0 => {
+                    if let Some(kind) = cursor.string_or_skip()? {
+                        request.images |= kind.decode() == "image";
+                    }
+                    Ok(())
                 }
-                Ok(())
-            }
-            1 | 6 | 7 => text(cursor, place, prompt),
-            2 => leaves(cursor, Place::Input, prompt),
-            3 => blocks(cursor, place, request, prompt),
-            4 => text(cursor, Place::Thinking, prompt),
-            5 => source(cursor, place, request, prompt),
-            8 => text(cursor, Place::Name, prompt),
-            _ => citations(cursor, place, prompt),
-        })
+                1 | 6 | 7 => text(cursor, place, prompt),
+                2 => leaves(cursor, Place::Input, prompt),
+                3 => blocks(cursor, place, request, prompt),
+                4 => text(cursor, Place::Thinking, prompt),
+                5 => source(cursor, place, request, prompt),
+                8 => text(cursor, Place::Name, prompt),
+                _ => citations(cursor, place, prompt),
+            },
+        )
     })
 }
 
@@ -102,7 +120,10 @@ fn source<'a>(
     cursor.fields(&["type", "data", "content"], |cursor, field| {
         match field {
             0 => {
-                let kind = cursor.string_or_skip()?.map(|kind| kind.decode()).unwrap_or_default();
+                let kind = cursor
+                    .string_or_skip()?
+                    .map(|kind| kind.decode())
+                    .unwrap_or_default();
                 plain = kind == "text";
                 request.images |= !plain && kind != "content";
             }
@@ -130,7 +151,7 @@ pub(crate) fn answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Do
 
 fn answer_field<'a>(cursor: &mut Cursor<'a>, field: usize, answer: &mut Answer<'a>) -> Done {
     match field {
-        0 => answer.model = cursor.string_or_skip()?.or(answer.model),
+        0 => answer.take_model(cursor)?,
         1 => usage(cursor, answer)?,
         // The whole answer of `count_tokens`.
         2 => answer.reported.input.take(cursor)?,
@@ -162,10 +183,9 @@ fn usage<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
             .fields(&["ephemeral_1h_input_tokens"], |cursor, _| {
                 reported.cache_write_1h.take(cursor)
             }),
-        5 if cursor.kind()? == Kind::Object => cursor
-            .fields(&["thinking_tokens"], |cursor, _| {
-                reported.reasoning.take(cursor)
-            }),
+        5 if cursor.kind()? == Kind::Object => cursor.fields(&["thinking_tokens"], |cursor, _| {
+            reported.reasoning.take(cursor)
+        }),
         6 => {
             answer.service_tier = cursor.string_or_skip()?.or(answer.service_tier);
             Ok(())

@@ -201,7 +201,10 @@ pub fn recognise(method: &str, path: &str) -> Option<Call> {
             };
             // The colon may be percent-encoded itself: then there is no span to edit.
             let raw = path.get(last.span.clone())?;
-            let end = last.span.start + raw.rfind(':').or_else(|| raw.to_ascii_lowercase().rfind("%3a"))?;
+            let end = last.span.start
+                + raw
+                    .rfind(':')
+                    .or_else(|| raw.to_ascii_lowercase().rfind("%3a"))?;
             Some(Call {
                 api,
                 path_model: Some(PathModel {
@@ -279,22 +282,43 @@ mod tests {
         };
         for (path, expected) in [
             ("/v1/chat/completions", Some((OpenAiChat, None, None))),
-            ("/openai/v1/chat/completions?x=/v1/messages", Some((OpenAiChat, None, None))),
-            ("/v1beta/openai/chat/completions", Some((OpenAiChat, None, None))),
-            ("/V1//chat/./x/../complet%69ons/", Some((OpenAiChat, None, None))),
+            (
+                "/openai/v1/chat/completions?x=/v1/messages",
+                Some((OpenAiChat, None, None)),
+            ),
+            (
+                "/v1beta/openai/chat/completions",
+                Some((OpenAiChat, None, None)),
+            ),
+            (
+                "/V1//chat/./x/../complet%69ons/",
+                Some((OpenAiChat, None, None)),
+            ),
             (
                 "/openai/deployments/my-gpt/chat/completions?api-version=1",
                 Some((OpenAiChat, Some("my-gpt"), None)),
             ),
-            ("/openai/deployments/emb/embeddings", Some((OpenAiEmbeddings, Some("emb"), None))),
-            ("/openai/deployments/old/completions", Some((OpenAiCompletions, Some("old"), None))),
+            (
+                "/openai/deployments/emb/embeddings",
+                Some((OpenAiEmbeddings, Some("emb"), None)),
+            ),
+            (
+                "/openai/deployments/old/completions",
+                Some((OpenAiCompletions, Some("old"), None)),
+            ),
             ("/v1/completions", Some((OpenAiCompletions, None, None))),
             ("/v1/responses", Some((OpenAiResponses, None, None))),
-            ("/openai/responses?api-version=1", Some((OpenAiResponses, None, None))),
+            (
+                "/openai/responses?api-version=1",
+                Some((OpenAiResponses, None, None)),
+            ),
             ("/v1/responses/resp_1/cancel", None),
             ("/v1/embeddings", Some((OpenAiEmbeddings, None, None))),
             ("/v1/messages", Some((AnthropicMessages, None, None))),
-            ("/v1/messages/count_tokens", Some((AnthropicCountTokens, None, None))),
+            (
+                "/v1/messages/count_tokens",
+                Some((AnthropicCountTokens, None, None)),
+            ),
             ("/v1/messages/batches", None),
             ("/v1/threads/t/messages", None),
             (
@@ -305,7 +329,10 @@ mod tests {
                 "/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
                 Some((GeminiGenerate, Some("gemini-2.5-flash"), Some(true))),
             ),
-            ("/v1beta/models/g%3AgenerateContent", Some((GeminiGenerate, Some("g"), Some(false)))),
+            (
+                "/v1beta/models/g%3AgenerateContent",
+                Some((GeminiGenerate, Some("g"), Some(false))),
+            ),
             ("/v1beta/models/gemini-2.5-pro:countTokens", None),
             (
                 "/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4@20250514:rawPredict",
@@ -313,18 +340,32 @@ mod tests {
             ),
             (
                 "/model/arn%3Aaws%3Abedrock%3Aeu%3A1%3Ainference-profile%2Feu.x/converse",
-                Some((BedrockConverse, Some("arn:aws:bedrock:eu:1:inference-profile/eu.x"), Some(false))),
+                Some((
+                    BedrockConverse,
+                    Some("arn:aws:bedrock:eu:1:inference-profile/eu.x"),
+                    Some(false),
+                )),
             ),
-            ("/model/a.b-v1:0/converse-stream", Some((BedrockConverse, Some("a.b-v1:0"), Some(true)))),
-            ("/model/a.b-v1:0/invoke", Some((BedrockInvoke, Some("a.b-v1:0"), Some(false)))),
+            (
+                "/model/a.b-v1:0/converse-stream",
+                Some((BedrockConverse, Some("a.b-v1:0"), Some(true))),
+            ),
+            (
+                "/model/a.b-v1:0/invoke",
+                Some((BedrockInvoke, Some("a.b-v1:0"), Some(false))),
+            ),
             ("/v1/models", None),
             ("/", None),
             ("*", None),
         ] {
             let call = recognise("POST", path);
-            let seen = call
-                .as_ref()
-                .map(|c| (c.api, c.path_model.as_ref().map(|m| m.name.as_str()), c.path_stream));
+            let seen = call.as_ref().map(|c| {
+                (
+                    c.api,
+                    c.path_model.as_ref().map(|m| m.name.as_str()),
+                    c.path_stream,
+                )
+            });
             assert_eq!(seen, expected, "{path}");
             assert_eq!(recognise("GET", path), None);
         }
@@ -348,7 +389,11 @@ mod tests {
                 "c",
                 "/openai/deployments/c/chat/completions?v=1",
             ),
-            ("/m/models/g%3agenerateContent", "h", "/m/models/h%3agenerateContent"),
+            (
+                "/m/models/g%3agenerateContent",
+                "h",
+                "/m/models/h%3agenerateContent",
+            ),
         ] {
             let call = recognise("POST", path).unwrap();
             assert_eq!(call.path_model.unwrap().replace(path, model), expected);

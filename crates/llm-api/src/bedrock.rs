@@ -26,12 +26,16 @@ pub(crate) fn converse<'a>(
         0 => list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
             prompt.message();
             const FIELDS: &[&str] = &["role", "content"];
-            open_fields(cursor, FIELDS, Place::Content, prompt, |cursor, field, prompt| {
-                match field {
+            open_fields(
+                cursor,
+                FIELDS,
+                Place::Content,
+                prompt,
+                |cursor, field, prompt| match field {
                     0 => text(cursor, Place::Role, prompt),
                     _ => blocks(cursor, Place::Content, request, prompt),
-                }
-            })
+                },
+            )
         }),
         1 => blocks(cursor, Place::System, request, prompt),
         2 if cursor.kind()? == Kind::Object => cursor.fields(&["maxTokens"], |cursor, _| {
@@ -78,11 +82,13 @@ fn blocks<'a>(
             match field {
                 1 => cursor.skip().map(drop),
                 2 => document(cursor, place, request, prompt),
-                3 | 4 => cursor.fields(&["name", "input", "content"], |cursor, field| match field {
-                    0 => text(cursor, Place::Name, prompt),
-                    1 => leaves(cursor, Place::Input, prompt),
-                    _ => blocks(cursor, place, request, prompt),
-                }),
+                3 | 4 => {
+                    cursor.fields(&["name", "input", "content"], |cursor, field| match field {
+                        0 => text(cursor, Place::Name, prompt),
+                        1 => leaves(cursor, Place::Input, prompt),
+                        _ => blocks(cursor, place, request, prompt),
+                    })
+                }
                 6 => cursor.fields(&["text", "image"], |cursor, field| {
                     if field == 0 && cursor.kind()? == Kind::Object {
                         return cursor.fields(&["text"], |cursor, _| text(cursor, place, prompt));
@@ -108,16 +114,19 @@ fn document<'a>(
     request: &mut Request<'a>,
     prompt: &mut dyn Prompt,
 ) -> Done {
-    cursor.fields(&["name", "context", "source"], |cursor, field| match field {
-        2 if cursor.kind()? == Kind::Object => {
-            cursor.fields(&["text", "content"], |cursor, field| match field {
-                0 => text(cursor, place, prompt),
-                _ => blocks(cursor, place, request, prompt),
-            })
-        }
-        2 => cursor.skip().map(drop),
-        _ => text(cursor, place, prompt),
-    })
+    cursor.fields(
+        &["name", "context", "source"],
+        |cursor, field| match field {
+            2 if cursor.kind()? == Kind::Object => {
+                cursor.fields(&["text", "content"], |cursor, field| match field {
+                    0 => text(cursor, place, prompt),
+                    _ => blocks(cursor, place, request, prompt),
+                })
+            }
+            2 => cursor.skip().map(drop),
+            _ => text(cursor, place, prompt),
+        },
+    )
 }
 
 /// InvokeModel: each vendor has a shape of its own, so every string is text.

@@ -87,7 +87,10 @@ impl Refusal {
         };
         let mut headers = vec![("content-type".to_owned(), media.to_owned())];
         if dialect == Dialect::Bedrock {
-            headers.push(("x-amzn-errortype".to_owned(), self.bedrock_type().to_owned()));
+            headers.push((
+                "x-amzn-errortype".to_owned(),
+                self.bedrock_type().to_owned(),
+            ));
         }
         (headers, body.to_string().into_bytes())
     }
@@ -176,11 +179,14 @@ mod tests {
     #[test]
     fn each_dialect_has_its_shape() {
         let refusal = Refusal::model_not_found("x\"y").param("model");
-        let message = r#""message":"The model `x\"y` does not exist or you do not have access to it.""#;
+        let message =
+            r#""message":"The model `x\"y` does not exist or you do not have access to it.""#;
         for (dialect, expected) in [
             (
                 Dialect::OpenAi,
-                format!(r#"{{"error":{{"code":"model_not_found",{message},"param":"model","type":"invalid_request_error"}}}}"#),
+                format!(
+                    r#"{{"error":{{"code":"model_not_found",{message},"param":"model","type":"invalid_request_error"}}}}"#
+                ),
             ),
             (
                 Dialect::Anthropic,

@@ -73,10 +73,16 @@ fn content<'a>(
     prompt: &mut dyn Prompt,
 ) -> Done {
     prompt.message();
-    open_fields(cursor, &["role", "parts"], place, prompt, |cursor, field, prompt| match field {
-        0 => text(cursor, Place::Role, prompt),
-        _ => parts(cursor, place, request, prompt),
-    })
+    open_fields(
+        cursor,
+        &["role", "parts"],
+        place,
+        prompt,
+        |cursor, field, prompt| match field {
+            0 => text(cursor, Place::Role, prompt),
+            _ => parts(cursor, place, request, prompt),
+        },
+    )
 }
 
 fn parts<'a>(
@@ -107,34 +113,41 @@ fn part<'a>(
         "fileData",
         "file_data",
     ];
-    open_fields(cursor, FIELDS, Place::Input, prompt, |cursor, field, prompt| match field {
-        0 => text(cursor, place, prompt),
-        1..=4 if cursor.kind()? == Kind::Object => {
-            cursor.fields(&["name", "args", "response", "parts"], |cursor, field| match field {
-                0 => text(cursor, Place::Name, prompt),
-                3 => parts(cursor, place, request, prompt),
-                _ => leaves(cursor, Place::Input, prompt),
-            })
-        }
-        5..=8 if cursor.kind()? == Kind::Object => {
-            cursor.fields(&["mimeType", "mime_type"], |cursor, _| {
-                if let Some(mime) = cursor.string_or_skip()? {
-                    let mime = mime.decode();
-                    request.images |= mime.starts_with("image/") || mime == "application/pdf";
-                    request.audio |= mime.starts_with("audio/");
-                }
-                Ok(())
-            })
-        }
-        _ => cursor.skip().map(drop),
-    })
+    open_fields(
+        cursor,
+        FIELDS,
+        Place::Input,
+        prompt,
+        |cursor, field, prompt| match field {
+            0 => text(cursor, place, prompt),
+            1..=4 if cursor.kind()? == Kind::Object => cursor.fields(
+                &["name", "args", "response", "parts"],
+                |cursor, field| match field {
+                    0 => text(cursor, Place::Name, prompt),
+                    3 => parts(cursor, place, request, prompt),
+                    _ => leaves(cursor, Place::Input, prompt),
+                },
+            ),
+            5..=8 if cursor.kind()? == Kind::Object => {
+                cursor.fields(&["mimeType", "mime_type"], |cursor, _| {
+                    if let Some(mime) = cursor.string_or_skip()? {
+                        let mime = mime.decode();
+                        request.images |= mime.starts_with("image/") || mime == "application/pdf";
+                        request.audio |= mime.starts_with("audio/");
+                    }
+                    Ok(())
+                })
+            }
+            _ => cursor.skip().map(drop),
+        },
+    )
 }
 
 /// A JSON answer, or one event of an SSE stream.
 pub(crate) fn answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
     cursor.document(&["modelVersion", "usageMetadata"], |cursor, field| {
         match field {
-            0 => answer.model = cursor.string_or_skip()?.or(answer.model),
+            0 => answer.take_model(cursor)?,
             _ => usage(cursor, &mut answer.reported)?,
         }
         Ok(())

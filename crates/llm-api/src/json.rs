@@ -44,11 +44,16 @@ impl fmt::Display for Fault {
             Self::NotUtf8(at) => write!(f, "the body is not UTF-8 at byte {at}"),
             Self::Syntax(at) => write!(f, "the body is not valid JSON at byte {at}"),
             Self::TooDeep(at) => {
-                write!(f, "the body is nested deeper than {MAX_DEPTH} levels at byte {at}")
+                write!(
+                    f,
+                    "the body is nested deeper than {MAX_DEPTH} levels at byte {at}"
+                )
             }
             Self::NotAnObject => f.write_str("the body is not a JSON object"),
             Self::AmbiguousKey(key) => write!(f, "the key '{key}' is given more than once"),
-            Self::WrongType(key, expected) => write!(f, "invalid type for '{key}': expected {expected}"),
+            Self::WrongType(key, expected) => {
+                write!(f, "invalid type for '{key}': expected {expected}")
+            }
         }
     }
 }
@@ -292,7 +297,9 @@ impl<'a> Cursor<'a> {
         if let Some(index) = known.iter().position(|k| *k == name) {
             return Ok(Some(index));
         }
-        if self.strict && let Some(name) = known.iter().find(|k| same_folded(k, &name)) {
+        if self.strict
+            && let Some(name) = known.iter().find(|k| same_folded(k, &name))
+        {
             return Err(Fault::AmbiguousKey(name));
         }
         Ok(None)
@@ -353,7 +360,9 @@ impl<'a> Cursor<'a> {
                     escaped = true;
                     self.at += 1;
                     match self.peek() {
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                            self.at += 1
+                        }
                         Some(b'u') => {
                             let digits = self.bytes.get(self.at + 1..self.at + 5);
                             if !digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) {
@@ -587,11 +596,15 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::type_complexity, reason = "a table")]
     fn documents() {
         let deep = |n: usize| [b"{\"a\":".repeat(n), b"1".to_vec(), b"}".repeat(n)].concat();
         let cases: &[(&[u8], Result<Option<&str>, Fault>)] = &[
             (br#"{"model":"a"}"#, Ok(Some("a"))),
-            (br#" { "x" : [1, -2.5e+3, true, null, {}] , "model" : "a\u0062\/\n" } "#, Ok(Some("ab/\n"))),
+            (
+                br#" { "x" : [1, -2.5e+3, true, null, {}] , "model" : "a\u0062\/\n" } "#,
+                Ok(Some("ab/\n")),
+            ),
             (br#"{"mod\u0065l":"a"}"#, Ok(Some("a"))),
             (br#"{"model":7}"#, Ok(None)),
             (b"{}", Ok(None)),
@@ -608,9 +621,18 @@ mod tests {
             (b"{\"a\":\"\\u12g4\"}", Err(Fault::Syntax(7))),
             (b"{\"a\":\"\xff\"}", Err(Fault::NotUtf8(6))),
             (b"\xef\xbb\xbf{}", Err(Fault::Syntax(0))),
-            (br#"{"model":"a","model":"b"}"#, Err(Fault::AmbiguousKey("model"))),
-            (br#"{"model":"a","Model":"b"}"#, Err(Fault::AmbiguousKey("model"))),
-            ("{\"me\u{17f}\u{17f}ages\":1}".as_bytes(), Err(Fault::AmbiguousKey("messages"))),
+            (
+                br#"{"model":"a","model":"b"}"#,
+                Err(Fault::AmbiguousKey("model")),
+            ),
+            (
+                br#"{"model":"a","Model":"b"}"#,
+                Err(Fault::AmbiguousKey("model")),
+            ),
+            (
+                "{\"me\u{17f}\u{17f}ages\":1}".as_bytes(),
+                Err(Fault::AmbiguousKey("messages")),
+            ),
             (br#"{"x":1,"x":2}"#, Ok(None)),
             (br#"{"model":"\ud83d\ude00\ud83d"}"#, Ok(Some("😀\u{fffd}"))),
         ];

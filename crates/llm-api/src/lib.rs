@@ -11,6 +11,7 @@
 //! Nothing here is strict about what a provider may add: unknown fields pass. What two parsers
 //! could read differently in a request is a [`json::Fault`].
 
+mod answer;
 mod anthropic;
 mod api;
 mod bedrock;
@@ -21,9 +22,8 @@ pub mod limits;
 mod openai;
 mod prompt;
 mod request;
-pub mod sse;
 mod splice;
-mod answer;
+pub mod sse;
 mod usage;
 
 pub use answer::Answer;

@@ -52,8 +52,14 @@ pub fn headers(
                 Counted::OutputTokens => "output-tokens",
             };
             let reset = rfc3339(now_ms.saturating_add(reset_ms));
-            headers.push((format!("anthropic-ratelimit-{what}-limit"), limit.to_string()));
-            headers.push((format!("anthropic-ratelimit-{what}-remaining"), remaining.to_string()));
+            headers.push((
+                format!("anthropic-ratelimit-{what}-limit"),
+                limit.to_string(),
+            ));
+            headers.push((
+                format!("anthropic-ratelimit-{what}-remaining"),
+                remaining.to_string(),
+            ));
             headers.push((format!("anthropic-ratelimit-{what}-reset"), reset));
         } else {
             // OpenAI knows one kind of token.
@@ -62,7 +68,10 @@ pub fn headers(
                 _ => "tokens",
             };
             headers.push((format!("x-ratelimit-limit-{what}"), limit.to_string()));
-            headers.push((format!("x-ratelimit-remaining-{what}"), remaining.to_string()));
+            headers.push((
+                format!("x-ratelimit-remaining-{what}"),
+                remaining.to_string(),
+            ));
             headers.push((format!("x-ratelimit-reset-{what}"), go_duration(reset_ms)));
         }
     }
@@ -96,7 +105,8 @@ pub fn go_duration(ms: u64) -> String {
 fn rfc3339(unix_ms: u64) -> String {
     // The year 9999 is as far as the format goes.
     let seconds = unix_ms.div_ceil(1000).min(253_402_300_799);
-    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+        .to_string()
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 //! Source: OpenAI's OpenAPI description and the types of its Python SDK.
 
 use crate::json::{Cursor, Fault, Kind};
-use crate::prompt::{
-    format, leaves, list, open_fields, strings_or_tokens, text, tools,
-};
+use crate::prompt::{format, leaves, list, open_fields, strings_or_tokens, text, tools};
 use crate::request::count;
 use crate::usage::Reported;
 use crate::{Answer, Place, Prompt, Request, StreamOptions};
@@ -69,17 +67,25 @@ fn message<'a>(
         "reasoning",
     ];
     prompt.message();
-    open_fields(cursor, FIELDS, Place::Content, prompt, |cursor, field, prompt| match field {
-        0 => text(cursor, Place::Role, prompt),
-        1 => content(cursor, request, prompt),
-        2 => text(cursor, Place::Name, prompt),
-        3 => list(cursor, Place::Input, prompt, &mut |cursor, prompt| {
-            cursor.fields(&["function", "custom"], |cursor, _| function_call(cursor, prompt))
-        }),
-        4 => function_call(cursor, prompt),
-        5 => text(cursor, Place::Content, prompt),
-        _ => text(cursor, Place::Thinking, prompt),
-    })
+    open_fields(
+        cursor,
+        FIELDS,
+        Place::Content,
+        prompt,
+        |cursor, field, prompt| match field {
+            0 => text(cursor, Place::Role, prompt),
+            1 => content(cursor, request, prompt),
+            2 => text(cursor, Place::Name, prompt),
+            3 => list(cursor, Place::Input, prompt, &mut |cursor, prompt| {
+                cursor.fields(&["function", "custom"], |cursor, _| {
+                    function_call(cursor, prompt)
+                })
+            }),
+            4 => function_call(cursor, prompt),
+            5 => text(cursor, Place::Content, prompt),
+            _ => text(cursor, Place::Thinking, prompt),
+        },
+    )
 }
 
 /// `{"name": …, "arguments": "<JSON>"}`, or `{"name": …, "input": "<text>"}` of a custom tool.
@@ -87,11 +93,14 @@ fn function_call(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Done {
     if cursor.kind()? != Kind::Object {
         return leaves(cursor, Place::Input, prompt);
     }
-    cursor.fields(&["name", "arguments", "input"], |cursor, field| match field {
-        0 => text(cursor, Place::Name, prompt),
-        1 => text(cursor, Place::Arguments, prompt),
-        _ => text(cursor, Place::Content, prompt),
-    })
+    cursor.fields(
+        &["name", "arguments", "input"],
+        |cursor, field| match field {
+            0 => text(cursor, Place::Name, prompt),
+            1 => text(cursor, Place::Arguments, prompt),
+            _ => text(cursor, Place::Content, prompt),
+        },
+    )
 }
 
 /// Content of a message: text, a list of parts, or null.
@@ -100,37 +109,57 @@ fn content<'a>(
     request: &mut Request<'a>,
     prompt: &mut dyn Prompt,
 ) -> Done {
-    const FIELDS: &[&str] = &["type", "text", "refusal", "content", "image_url", "file", "input_audio"];
+    const FIELDS: &[&str] = &[
+        "type",
+        "text",
+        "refusal",
+        "content",
+        "image_url",
+        "file",
+        "input_audio",
+    ];
     list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
-        open_fields(cursor, FIELDS, Place::Content, prompt, |cursor, field, prompt| match field {
-            0 => {
-                if let Some(kind) = cursor.string_or_skip()? {
-                    match kind.decode().as_ref() {
-                        "image_url" | "input_image" | "computer_screenshot" | "file" | "input_file" => {
-                            request.images = true;
+        open_fields(
+            cursor,
+            FIELDS,
+            Place::Content,
+            prompt,
+            |cursor, field, prompt| match field {
+                0 => {
+                    if let Some(kind) = cursor.string_or_skip()? {
+                        match kind.decode().as_ref() {
+                            "image_url"
+                            | "input_image"
+                            | "computer_screenshot"
+                            | "file"
+                            | "input_file" => {
+                                request.images = true;
+                            }
+                            "input_audio" => request.audio = true,
+                            _ => {}
                         }
-                        "input_audio" => request.audio = true,
-                        _ => {}
                     }
+                    Ok(())
                 }
-                Ok(())
-            }
-            1 | 2 => text(cursor, Place::Content, prompt),
-            3 => content(cursor, request, prompt),
-            4 => {
-                request.images = true;
-                cursor.skip().map(drop)
-            }
-            5 if cursor.kind()? == Kind::Object => {
-                request.images = true;
-                // The model sees the name of a file, too.
-                cursor.fields(&["filename"], |cursor, _| text(cursor, Place::Content, prompt))
-            }
-            _ => {
-                request.audio |= field == 6;
-                cursor.skip().map(drop)
-            }
-        })
+                1 | 2 => text(cursor, Place::Content, prompt),
+                3 => content(cursor, request, prompt),
+                4 => {
+                    request.images = true;
+                    cursor.skip().map(drop)
+                }
+                5 if cursor.kind()? == Kind::Object => {
+                    request.images = true;
+                    // The model sees the name of a file, too.
+                    cursor.fields(&["filename"], |cursor, _| {
+                        text(cursor, Place::Content, prompt)
+                    })
+                }
+                _ => {
+                    request.audio |= field == 6;
+                    cursor.skip().map(drop)
+                }
+            },
+        )
     })
 }
 
@@ -238,34 +267,50 @@ pub(crate) fn responses<'a>(
 /// many kinds of calls of built-in tools, which are read string by string.
 fn item<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>, prompt: &mut dyn Prompt) -> Done {
     const FIELDS: &[&str] = &[
-        "role", "content", "name", "arguments", "output", "input", "summary", "tools", "result",
+        "role",
+        "content",
+        "name",
+        "arguments",
+        "output",
+        "input",
+        "summary",
+        "tools",
+        "result",
     ];
     prompt.message();
     let start = cursor.clone();
-    open_fields(cursor, FIELDS, Place::Input, prompt, |cursor, field, prompt| match field {
-        0 => text(cursor, Place::Role, prompt),
-        1 | 4 => content(cursor, request, prompt),
-        2 => text(cursor, Place::Name, prompt),
-        3 => text(cursor, Place::Arguments, prompt),
-        5 => text(cursor, Place::Content, prompt),
-        6 => list(cursor, Place::Thinking, prompt, &mut |cursor, prompt| {
-            cursor.fields(&["text"], |cursor, _| text(cursor, Place::Thinking, prompt))
-        }),
-        7 => {
-            request.tools |= tools(cursor, prompt)?;
-            Ok(())
-        }
-        // An image in base64, or what a program printed.
-        _ if has_type(start.clone(), "image_generation_call")? => cursor.skip().map(drop),
-        _ => text(cursor, Place::Input, prompt),
-    })
+    open_fields(
+        cursor,
+        FIELDS,
+        Place::Input,
+        prompt,
+        |cursor, field, prompt| match field {
+            0 => text(cursor, Place::Role, prompt),
+            1 | 4 => content(cursor, request, prompt),
+            2 => text(cursor, Place::Name, prompt),
+            3 => text(cursor, Place::Arguments, prompt),
+            5 => text(cursor, Place::Content, prompt),
+            6 => list(cursor, Place::Thinking, prompt, &mut |cursor, prompt| {
+                cursor.fields(&["text"], |cursor, _| text(cursor, Place::Thinking, prompt))
+            }),
+            7 => {
+                request.tools |= tools(cursor, prompt)?;
+                Ok(())
+            }
+            // An image in base64, or what a program printed.
+            _ if has_type(start.clone(), "image_generation_call")? => cursor.skip().map(drop),
+            _ => text(cursor, Place::Input, prompt),
+        },
+    )
 }
 
 /// Whether the object is of this `type`, wherever that stands in it.
 fn has_type(mut object: Cursor<'_>, expected: &str) -> Result<bool, Fault> {
     let mut found = false;
     object.fields(&["type"], |cursor, _| {
-        found = cursor.string_or_skip()?.is_some_and(|kind| kind.decode() == expected);
+        found = cursor
+            .string_or_skip()?
+            .is_some_and(|kind| kind.decode() == expected);
         Ok(())
     })?;
     Ok(found)
@@ -317,7 +362,7 @@ pub(crate) fn responses_answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<
 
 fn answer_field<'a>(cursor: &mut Cursor<'a>, field: usize, answer: &mut Answer<'a>) -> Done {
     match field {
-        0 => answer.model = cursor.string_or_skip()?.or(answer.model),
+        0 => answer.take_model(cursor)?,
         1 => usage(cursor, &mut answer.reported)?,
         2 => answer.service_tier = cursor.string_or_skip()?.or(answer.service_tier),
         _ => cursor.skip().map(drop)?,
@@ -337,7 +382,12 @@ fn usage(cursor: &mut Cursor<'_>, reported: &mut Reported) -> Done {
         "input_tokens_details",
         "output_tokens_details",
     ];
-    const DETAILS: &[&str] = &["cached_tokens", "cache_write_tokens", "reasoning_tokens", "audio_tokens"];
+    const DETAILS: &[&str] = &[
+        "cached_tokens",
+        "cache_write_tokens",
+        "reasoning_tokens",
+        "audio_tokens",
+    ];
     if cursor.kind()? != Kind::Object {
         return cursor.skip().map(drop);
     }

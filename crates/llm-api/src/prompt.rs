@@ -130,6 +130,14 @@ const OPAQUE: &[&str] = &[
     "encrypted_index",
     "encrypted_stdout",
     "logprobs",
+    "language",
+    "outcome",
+    "error_code",
+    "file_type",
+    "page_age",
+    "retrieved_at",
+    "server_label",
+    "server_name",
 ];
 
 /// Reports the member of an object that is none we know: string by string, but for what is
@@ -261,10 +269,7 @@ pub(crate) fn format(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result
 
 /// Reports the `description` and `title` strings below the next value. Names, enum values and
 /// keys of a schema are part of an interface and no place for free text.
-pub(crate) fn descriptions(
-    cursor: &mut Cursor<'_>,
-    prompt: &mut dyn Prompt,
-) -> Result<(), Fault> {
+pub(crate) fn descriptions(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result<(), Fault> {
     match cursor.kind()? {
         Kind::Object => cursor.members(|cursor, key| {
             let free = matches!(key.decode().as_ref(), "description" | "title");

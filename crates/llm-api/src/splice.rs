@@ -56,7 +56,11 @@ mod tests {
         ];
         assert_eq!(splice(b"abcdef", &edits), b"<aXYZef>");
         assert_eq!(splice(b"abcdef", &[]), b"abcdef");
-        let odd = [Edit::new(4..5, "!"), Edit::new(1..2, "?"), Edit::new(5..9, "?")];
+        let odd = [
+            Edit::new(4..5, "!"),
+            Edit::new(1..2, "?"),
+            Edit::new(5..9, "?"),
+        ];
         assert_eq!(splice(b"abcdef", &odd), b"abcd!f");
     }
 }

@@ -147,8 +147,15 @@ impl Reader {
     fn field_byte(&mut self, byte: u8) {
         self.line = Line::Field;
         if byte == b':' {
-            let name = self.field.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.field);
-            self.line = if name == b"data" { Line::Space } else { Line::Other };
+            let name = self
+                .field
+                .strip_prefix(b"\xef\xbb\xbf")
+                .unwrap_or(&self.field);
+            self.line = if name == b"data" {
+                Line::Space
+            } else {
+                Line::Other
+            };
         } else if self.field.len() < 8 {
             self.field.push(byte);
         }
@@ -260,7 +267,8 @@ impl Reader {
                     && edit.span.end <= **start + piece.len()
             });
             if let Some((start, piece)) = home {
-                edit.span = edit.span.start - start + piece.start..edit.span.end - start + piece.start;
+                edit.span =
+                    edit.span.start - start + piece.start..edit.span.end - start + piece.start;
             }
             home.is_some()
         });
@@ -345,7 +353,9 @@ mod tests {
 
         fn data(&mut self, json: &[u8]) -> Vec<Edit> {
             let text = String::from_utf8_lossy(json).into_owned();
-            let edit = text.find("\"m\":\"x\"").map(|at| Edit::new(at + 5..at + 6, "LONG"));
+            let edit = text
+                .find("\"m\":\"x\"")
+                .map(|at| Edit::new(at + 5..at + 6, "LONG"));
             self.seen.push(text);
             edit.into_iter().collect()
         }
@@ -370,7 +380,11 @@ mod tests {
 
     const CASES: &[(&str, &str, &[&str])] = &[
         ("data: {\"a\":1}\n\n", "data: {\"a\":1}\n\n", &["{\"a\":1}"]),
-        ("data:{\"m\":\"x\"}\n\ndata: [DONE]\n\n", "data:{\"m\":\"LONG\"}\n\ndata: [DONE]\n\n", &["{\"m\":\"x\"}", "DONE"]),
+        (
+            "data:{\"m\":\"x\"}\n\ndata: [DONE]\n\n",
+            "data:{\"m\":\"LONG\"}\n\ndata: [DONE]\n\n",
+            &["{\"m\":\"x\"}", "DONE"],
+        ),
         (
             "event: e\nid: 7\ndata: {\"m\":\"x\"}\n: ping\n\n",
             "event: e\nid: 7\ndata: {\"m\":\"LONG\"}\n: ping\n\n",
@@ -382,11 +396,27 @@ mod tests {
             &["{\"b\":\"}\\\"{\",\n\"m\":\"x\"\n}", "{}"],
         ),
         ("\u{feff}data: {}\n\n", "\u{feff}data: {}\n\n", &["{}"]),
-        (": only\n\n\n\ndatax: {}\ndata\ndata:\n\n", ": only\n\n\n\ndatax: {}\ndata\ndata:\n\n", &[]),
+        (
+            ": only\n\n\n\ndatax: {}\ndata\ndata:\n\n",
+            ": only\n\n\n\ndatax: {}\ndata\ndata:\n\n",
+            &[],
+        ),
         ("data: {\"cut\":", "data: {\"cut\":", &[]),
-        ("data: {\"cut\":\n\ndata: {}\n\n", "data: {\"cut\":\n\ndata: {}\n\n", &["{}"]),
-        ("data: [DONE] no\n\ndata: [DONE", "data: [DONE] no\n\ndata: [DONE", &[]),
-        ("data: \"é\"\n\ndata: {\"é\":\"ü\"} \n\n", "data: \"é\"\n\ndata: {\"é\":\"ü\"} \n\n", &["{\"é\":\"ü\"}"]),
+        (
+            "data: {\"cut\":\n\ndata: {}\n\n",
+            "data: {\"cut\":\n\ndata: {}\n\n",
+            &["{}"],
+        ),
+        (
+            "data: [DONE] no\n\ndata: [DONE",
+            "data: [DONE] no\n\ndata: [DONE",
+            &[],
+        ),
+        (
+            "data: \"é\"\n\ndata: {\"é\":\"ü\"} \n\n",
+            "data: \"é\"\n\ndata: {\"é\":\"ü\"} \n\n",
+            &["{\"é\":\"ü\"}"],
+        ),
         ("{\"error\":\"no sse\"}", "{\"error\":\"no sse\"}", &[]),
     ];
 
@@ -404,7 +434,11 @@ mod tests {
                 let single: Vec<&[u8]> = bytes.chunks(1).collect();
                 assert_eq!(run(&single), expected, "byte by byte {input:?}");
                 for at in 0..bytes.len() {
-                    assert_eq!(run(&[&bytes[..at], &bytes[at..]]), expected, "cut at {at} {input:?}");
+                    assert_eq!(
+                        run(&[&bytes[..at], &bytes[at..]]),
+                        expected,
+                        "cut at {at} {input:?}"
+                    );
                 }
             }
         }
@@ -412,7 +446,10 @@ mod tests {
 
     #[test]
     fn a_long_event_passes_unread_and_the_next_is_read() {
-        let input = format!("data: {{\"m\":\"x\",\"a\":\"{}\"}}\n\ndata: {{\"m\":\"x\"}}\n\n", "a".repeat(100));
+        let input = format!(
+            "data: {{\"m\":\"x\",\"a\":\"{}\"}}\n\ndata: {{\"m\":\"x\"}}\n\n",
+            "a".repeat(100)
+        );
         for size in [1, 7, 1000] {
             let chunks: Vec<&[u8]> = input.as_bytes().chunks(size).collect();
             let (out, seen) = run(&chunks);

@@ -135,18 +135,27 @@ impl Reported {
             Api::AnthropicMessages
             | Api::AnthropicCountTokens
             | Api::BedrockConverse
-            | Api::BedrockInvoke => (self.input.get() + cache_read + cache_write, self.output.get()),
+            | Api::BedrockInvoke => (
+                self.input.get() + cache_read + cache_write,
+                self.output.get(),
+            ),
             Api::GeminiGenerate => (
                 self.input.get() + self.tool_use.get(),
                 self.output.get() + self.reasoning.get(),
             ),
-            _ => (self.input.get(), self.output.get()),
+            _ => {
+                let (input, output, reasoning) =
+                    (self.input.get(), self.output.get(), self.reasoning.get());
+                // Some who speak OpenAI's API count reasoning apart (xAI does). Their total,
+                // which can't be right otherwise, tells.
+                let apart = self.total.value == Some(input + output + reasoning);
+                (input, output + if apart { reasoning } else { 0 })
+            }
         };
         if let Some(total) = self.total.value {
             // Bedrock's total counts the cache or not, by model.
             let uncached = self.input.get() + output;
-            odd |= total != input + output
-                && (api != Api::BedrockConverse || total != uncached);
+            odd |= total != input + output && (api != Api::BedrockConverse || total != uncached);
         }
         // A part larger than its whole would make money when priced at a discount.
         let mut part = |value: u64, whole: u64| {

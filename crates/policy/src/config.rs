@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, Visitor};
 
 /// What is wrong with a configuration, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,13 +124,18 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
                 T::deserialize(de::value::StrDeserializer::new(value)).map(|v| OneOrMany(vec![v]))
             }
 
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+            fn visit_seq<A: de::SeqAccess<'de>>(
+                self,
+                mut access: A,
+            ) -> Result<Self::Value, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = access.next_element()? {
                     items.push(item);
                 }
                 if items.is_empty() {
-                    return Err(de::Error::custom("an empty list matches nothing; leave it out"));
+                    return Err(de::Error::custom(
+                        "an empty list matches nothing; leave it out",
+                    ));
                 }
                 Ok(OneOrMany(items))
             }
@@ -210,7 +215,10 @@ mod tests {
                 r#"{"globs": ""}"#,
                 "at `globs`: bad glob ``: is empty at line 1 column 12",
             ),
-            (r#"{"count": 1} x"#, "trailing characters at line 1 column 14"),
+            (
+                r#"{"count": 1} x"#,
+                "trailing characters at line 1 column 14",
+            ),
             ("[", "EOF while parsing a list at line 1 column 1"),
         ] {
             let error = load::<Settings>(json.as_bytes()).unwrap_err();

@@ -97,7 +97,11 @@ fn metric_name(metric: &str, labels: &[Label<'_>]) -> String {
         name.push_str(key);
         name.push('=');
         // These two would end the label early; configured names seldom hold them.
-        name.extend(value.chars().map(|c| if matches!(c, ';' | '=') { '_' } else { c }));
+        name.extend(
+            value
+                .chars()
+                .map(|c| if matches!(c, ';' | '=') { '_' } else { c }),
+        );
     }
     name
 }
@@ -112,7 +116,10 @@ mod tests {
         effects.count("weir_x", &[("model", "a;b=c"), ("verdict", "allowed")], 2);
         assert_eq!(
             effects.drain().collect::<Vec<_>>(),
-            [Effect::Count("weir_x;model=a_b_c;verdict=allowed".into(), 2)]
+            [Effect::Count(
+                "weir_x;model=a_b_c;verdict=allowed".into(),
+                2
+            )]
         );
     }
 }

@@ -71,8 +71,11 @@ pub trait Attributes {
 
     /// A fact that an earlier filter of the suite left.
     fn fact(&self, name: &str) -> Option<String> {
-        self.get(&["filter_state", &format!("wasm.{}{name}", crate::names::fact::PREFIX)])
-            .and_then(|value| String::from_utf8(value).ok())
+        self.get(&[
+            "filter_state",
+            &format!("wasm.{}{name}", crate::names::fact::PREFIX),
+        ])
+        .and_then(|value| String::from_utf8(value).ok())
     }
 }
 

@@ -152,8 +152,14 @@ mod tests {
     fn bad_patterns_say_what_is_wrong() {
         for (pattern, error) in [
             ("", "bad glob ``: is empty"),
-            ("a b", "bad glob `a b`: holds white space or control characters"),
-            ("a\n", "bad glob `a\\n`: holds white space or control characters"),
+            (
+                "a b",
+                "bad glob `a b`: holds white space or control characters",
+            ),
+            (
+                "a\n",
+                "bad glob `a\\n`: holds white space or control characters",
+            ),
             (
                 "gpt-[45]",
                 "bad glob `gpt-[45]`: only `*` and `?` are special; `[ ] { } \\` are not supported",

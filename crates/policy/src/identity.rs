@@ -128,9 +128,11 @@ impl TryFrom<SourceSettings> for IdentitySource {
         }
         match <[Self; 1]>::try_from(found) {
             Ok([source]) => Ok(source),
-            Err(_) => Err("exactly one of `jwt_claim`, `spiffe`, `filter_state`, `metadata`, \
+            Err(_) => Err(
+                "exactly one of `jwt_claim`, `spiffe`, `filter_state`, `metadata`, \
                  `header`, `source_ip` names the source"
-                .to_owned()),
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -288,8 +290,14 @@ mod tests {
     fn the_first_source_that_yields_wins() {
         let given = Given(
             [
-                ("metadata/filter_metadata/envoy.filters.http.jwt_authn/jwt_payload/sub", "alice"),
-                ("connection/uri_san_peer_certificate", "spiffe://cluster/ns/a"),
+                (
+                    "metadata/filter_metadata/envoy.filters.http.jwt_authn/jwt_payload/sub",
+                    "alice",
+                ),
+                (
+                    "connection/uri_san_peer_certificate",
+                    "spiffe://cluster/ns/a",
+                ),
                 ("filter_state/team", "core"),
                 ("metadata/filter_metadata/ns/key", "meta"),
                 ("source/address", "192.0.2.7:1234"),
@@ -298,17 +306,33 @@ mod tests {
             .map(|(k, v)| (k.to_owned(), v.as_bytes().to_vec()))
             .collect(),
         );
-        let headers: Headers = [("x-team", "search"), ("authorization", "Bearer sk-123"), ("x-empty", " ")]
-            .into_iter()
-            .collect();
+        let headers: Headers = [
+            ("x-team", "search"),
+            ("authorization", "Bearer sk-123"),
+            ("x-empty", " "),
+        ]
+        .into_iter()
+        .collect();
         for (json, expected) in [
             (r#"[{"jwt_claim": "sub"}]"#, Some("alice")),
-            (r#"[{"jwt_claim": "nope"}, {"spiffe": true}]"#, Some("spiffe://cluster/ns/a")),
-            (r#"[{"jwt_claim": "sub", "payload": "other"}, {"filter_state": "team"}]"#, Some("core")),
+            (
+                r#"[{"jwt_claim": "nope"}, {"spiffe": true}]"#,
+                Some("spiffe://cluster/ns/a"),
+            ),
+            (
+                r#"[{"jwt_claim": "sub", "payload": "other"}, {"filter_state": "team"}]"#,
+                Some("core"),
+            ),
             (r#"[{"metadata": ["ns", "key"]}]"#, Some("meta")),
             (r#"[{"header": "X-Team"}]"#, Some("search")),
-            (r#"[{"header": "x-empty"}, {"source_ip": true}]"#, Some("192.0.2.7")),
-            (r#"[{"header": "authorization", "secret": true}]"#, Some("sha256:1a9f2c6c7e0660df")),
+            (
+                r#"[{"header": "x-empty"}, {"source_ip": true}]"#,
+                Some("192.0.2.7"),
+            ),
+            (
+                r#"[{"header": "authorization", "secret": true}]"#,
+                Some("sha256:1a9f2c6c7e0660df"),
+            ),
             (r#"[{"header": "x-none"}]"#, None),
             ("[]", None),
         ] {
@@ -333,7 +357,12 @@ mod tests {
     fn odd_values_become_digests() {
         assert_eq!(Identity::new(b"a\xff").unwrap().as_str().len(), 23);
         assert_eq!(Identity::new(&[b'a'; 200]).unwrap().as_str().len(), 23);
-        assert!(Identity::new(b"a\nb").unwrap().as_str().starts_with("sha256:"));
+        assert!(
+            Identity::new(b"a\nb")
+                .unwrap()
+                .as_str()
+                .starts_with("sha256:")
+        );
         assert_eq!(Identity::new("Zoë".as_bytes()).unwrap().as_str(), "Zoë");
     }
 
@@ -356,10 +385,19 @@ mod tests {
                 r#"[{"header": "a", "spiffe": true}]"#,
                 "exactly one of `jwt_claim`, `spiffe`, `filter_state`, `metadata`, `header`, `source_ip` names the source",
             ),
-            (r#"[{"secret": true, "source_ip": true}]"#, "`secret` goes with `header`"),
+            (
+                r#"[{"secret": true, "source_ip": true}]"#,
+                "`secret` goes with `header`",
+            ),
             (r#"[{"header": "a b"}]"#, "`a b` is not a header name"),
-            (r#"[{"metadata": ["ns"]}]"#, "`metadata` wants a namespace and a key"),
-            (r#"[{"spiffe": false}]"#, "`spiffe` and `source_ip` can only be `true`; leave them out"),
+            (
+                r#"[{"metadata": ["ns"]}]"#,
+                "`metadata` wants a namespace and a key",
+            ),
+            (
+                r#"[{"spiffe": false}]"#,
+                "`spiffe` and `source_ip` can only be `true`; leave them out",
+            ),
         ] {
             let error = load::<Vec<IdentitySource>>(json.as_bytes()).unwrap_err();
             assert_eq!(error.place, "[0]", "{json}");

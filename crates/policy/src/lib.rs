@@ -31,7 +31,9 @@ pub use glob::{Glob, Globs};
 pub use headers::Headers;
 pub use identity::{Identity, IdentitySource};
 pub use slots::{Owner, Placement, SlotAnswer, SlotTable, SlotUpdated};
-pub use store::{Entry, Expect, MemoryStore, Store, StoreError, UpdateError, Updated, Version, update};
+pub use store::{
+    Entry, Expect, MemoryStore, Store, StoreError, UpdateError, Updated, Version, update,
+};
 
 /// A moment, in nanoseconds since the Unix epoch, as the host tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

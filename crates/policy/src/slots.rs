@@ -157,8 +157,15 @@ impl<const N: usize> SlotTable<N> {
         let everybody = Owner([0xff; 16]);
         let shared = update(store, &format!("{}overflow", self.prefix), |bytes| {
             let mut bucket = Bucket::<N>::read(bytes);
-            let live = bucket.place(everybody, now_ms).map(|(_, placement)| placement);
-            bucket.change(0, everybody, live.unwrap_or(Placement::Claimed), &mut change)
+            let live = bucket
+                .place(everybody, now_ms)
+                .map(|(_, placement)| placement);
+            bucket.change(
+                0,
+                everybody,
+                live.unwrap_or(Placement::Claimed),
+                &mut change,
+            )
         })?;
         match shared.value {
             Some((value, _)) => Ok(SlotUpdated {
@@ -222,7 +229,11 @@ impl<const N: usize> Bucket<N> {
         for (at, slot) in self.slots.iter().enumerate() {
             let live = slot.expires_ms > now_ms;
             if slot.print == owner.0 {
-                let placement = if live { Placement::Kept } else { Placement::Claimed };
+                let placement = if live {
+                    Placement::Kept
+                } else {
+                    Placement::Claimed
+                };
                 return Some((at, placement));
             }
             if !live && free.is_none() {
@@ -308,10 +319,16 @@ mod tests {
     fn a_full_bucket_overflows_and_recovers() {
         let (table, store) = (SlotTable::new("t", 1), MemoryStore::default());
         for n in 0..WAYS {
-            assert_eq!(add(&table, &store, &n.to_string(), 0, 10).1, Placement::Claimed);
+            assert_eq!(
+                add(&table, &store, &n.to_string(), 0, 10).1,
+                Placement::Claimed
+            );
         }
         assert_eq!(add(&table, &store, "late", 5, 10), (1, Placement::Overflow));
-        assert_eq!(add(&table, &store, "later", 6, 10), (2, Placement::Overflow));
+        assert_eq!(
+            add(&table, &store, "later", 6, 10),
+            (2, Placement::Overflow)
+        );
         // Those who have a slot keep it.
         assert_eq!(add(&table, &store, "3", 6, 10), (2, Placement::Kept));
         // When a slot has expired, the next owner gets it.

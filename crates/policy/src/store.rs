@@ -155,7 +155,9 @@ impl MemoryStore {
 
     fn write(&self, key: &str, bytes: &[u8]) {
         let mut values = self.values.borrow_mut();
-        let next = values.get(key).map_or(1, |e| e.version.0.get().wrapping_add(1));
+        let next = values
+            .get(key)
+            .map_or(1, |e| e.version.0.get().wrapping_add(1));
         let version = Version(NonZeroU32::new(next).unwrap_or(NonZeroU32::MIN));
         values.insert(
             key.to_owned(),
@@ -209,9 +211,11 @@ mod tests {
         });
         let mut conflicts = 0;
         for _ in 0..5 {
-            conflicts += update(&store, "k", |b| (Some((number(b) + 1).to_le_bytes().to_vec()), ()))
-                .unwrap()
-                .conflicts;
+            conflicts += update(&store, "k", |b| {
+                (Some((number(b) + 1).to_le_bytes().to_vec()), ())
+            })
+            .unwrap()
+            .conflicts;
         }
         assert_eq!(number(Some(&store.get("k").unwrap().unwrap().bytes)), 905);
         // The first rival write created the key, which is a conflict as any other.
@@ -231,7 +235,10 @@ mod tests {
     #[test]
     fn leaving_a_value_writes_nothing() {
         let store = MemoryStore::default();
-        assert_eq!(update(&store, "k", |b| (None, b.is_none())).unwrap().value, true);
+        assert_eq!(
+            update(&store, "k", |b| (None, b.is_none())).unwrap().value,
+            true
+        );
         assert_eq!(store.keys(), 0);
     }
 }

@@ -4,6 +4,7 @@
 //! - [`envoy`] runs a real Envoy with it and reads its log, access log and statistics.
 //! - [`client`] sends requests through it and sees every chunk, trailer and abort.
 //! - [`rig`] puts an Envoy and its mock upstreams together.
+//! - [`sdk`] runs the official Python SDKs against it.
 //! - [`script`] plays exchanges through a policy natively, in a simulated Envoy.
 
 // Test support says what went wrong by panicking, keeps deadlines by the real clock,
@@ -22,3 +23,4 @@ pub mod client;
 pub mod envoy;
 pub mod rig;
 pub mod script;
+pub mod sdk;

@@ -34,7 +34,16 @@ const FACTS: &[&str] = &[
 ];
 
 /// Labels of the suite's metrics.
-const LABELS: &[&str] = &["filter", "api", "model", "provider", "rule", "verdict", "direction", "call"];
+const LABELS: &[&str] = &[
+    "filter",
+    "api",
+    "model",
+    "provider",
+    "rule",
+    "verdict",
+    "direction",
+    "call",
+];
 
 impl Rig {
     /// Starts upstreams of these names and an Envoy with two workers before them; `setup` adds
@@ -106,7 +115,9 @@ async fn start_upstreams(names: &[&str]) -> (Vec<(String, MockLlm)>, TempDir) {
             record: true,
         };
         let listen = Listen::Unix(socket(dir.path(), name));
-        let mock = MockLlm::start(listen, options).await.expect("a mock upstream");
+        let mock = MockLlm::start(listen, options)
+            .await
+            .expect("a mock upstream");
         upstreams.push(((*name).to_owned(), mock));
     }
     (upstreams, dir)

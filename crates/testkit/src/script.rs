@@ -101,7 +101,8 @@ impl Message {
 
     /// Adds a header.
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self.headers
+            .push((name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
@@ -160,7 +161,11 @@ impl Play {
         driver.log();
         driver.log(); // A second call must do nothing.
         let mut state = host.state.borrow_mut();
-        assert_eq!(state.refused, Vec::<String>::new(), "calls Envoy would refuse");
+        assert_eq!(
+            state.refused,
+            Vec::<String>::new(),
+            "calls Envoy would refuse"
+        );
         let mut outcome = std::mem::take(&mut state.outcome);
         outcome.sent = done.0;
         outcome.got = done.1;
@@ -343,7 +348,9 @@ impl Simulated {
     fn change(&self, map: Map, name: &str, value: Option<&[u8]>) -> Result<(), Status> {
         let mut state = self.state.borrow_mut();
         if !state.settable[map as usize] {
-            state.refused.push(format!("a change of {map:?} header {name}"));
+            state
+                .refused
+                .push(format!("a change of {map:?} header {name}"));
             return Err(Status(2));
         }
         let headers = match map {
@@ -388,11 +395,16 @@ impl Host for Simulated {
     }
 
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
-        self.attributes.get(&path.join("/")).map(|v| v.as_bytes().to_vec())
+        self.attributes
+            .get(&path.join("/"))
+            .map(|v| v.as_bytes().to_vec())
     }
 
     fn set_property(&self, name: &str, value: &[u8]) -> Result<(), Status> {
-        let name = name.strip_prefix("weir.").expect("a fact of ours").to_owned();
+        let name = name
+            .strip_prefix("weir.")
+            .expect("a fact of ours")
+            .to_owned();
         let value = String::from_utf8(value.to_vec()).expect("UTF-8");
         self.state.borrow_mut().outcome.facts.insert(name, value);
         Ok(())
@@ -406,7 +418,11 @@ impl Host for Simulated {
         body: &[u8],
     ) -> Result<(), Status> {
         let mut all = vec![(":status".to_owned(), status.to_string().into_bytes())];
-        all.extend(headers.iter().map(|(n, v)| (n.clone(), v.as_bytes().to_vec())));
+        all.extend(
+            headers
+                .iter()
+                .map(|(n, v)| (n.clone(), v.as_bytes().to_vec())),
+        );
         all.push(("details".to_owned(), details.as_bytes().to_vec()));
         let message = Message {
             headers: all,

@@ -184,7 +184,9 @@ impl<P: Policy, H: Host> Driver<P, H> {
             Some(_) if end => Response::Pass,
             Some(ResponseAnswer::Watch) => Response::Watch,
             Some(ResponseAnswer::Edit) => Response::Edit,
-            Some(ResponseAnswer::Whole) if declared_length(headers.get("content-length")) > limit => {
+            Some(ResponseAnswer::Whole)
+                if declared_length(headers.get("content-length")) > limit =>
+            {
                 Response::Pass
             }
             Some(ResponseAnswer::Whole) => Response::Gathering {
@@ -234,7 +236,9 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 }
                 self.response = Response::Pass;
             }
-            Response::Gathering { held } => return self.show_whole(self.policy.max_body_bytes(), held),
+            Response::Gathering { held } => {
+                return self.show_whole(self.policy.max_body_bytes(), held);
+            }
         }
         Flow::Continue
     }
@@ -297,9 +301,9 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 }
                 if held {
                     let length = bytes.len().to_string();
-                    let set = self
-                        .host
-                        .set_header(Map::Request, "content-length", length.as_bytes());
+                    let set =
+                        self.host
+                            .set_header(Map::Request, "content-length", length.as_bytes());
                     if let Err(status) = set {
                         return self.broken("set_header", status);
                     }
@@ -365,7 +369,10 @@ impl<P: Policy, H: Host> Driver<P, H> {
     fn answer(&mut self, reply: Reply) -> Flow {
         self.request = Request::Answered;
         self.host.log(Level::Info, &reply.log);
-        if let Err(status) = self.host.reply(reply.status, reply.details, &reply.headers, &reply.body) {
+        if let Err(status) =
+            self.host
+                .reply(reply.status, reply.details, &reply.headers, &reply.body)
+        {
             self.failure("send_local_response", status);
         }
         Flow::Pause
@@ -376,7 +383,10 @@ impl<P: Policy, H: Host> Driver<P, H> {
         self.failure(call, status);
         self.answer(Reply {
             status: 500,
-            headers: vec![("content-type".to_owned(), "application/problem+json".to_owned())],
+            headers: vec![(
+                "content-type".to_owned(),
+                "application/problem+json".to_owned(),
+            )],
             body: br#"{"type":"about:blank","title":"Internal error","status":500}"#.to_vec(),
             details: "weir_host_failure",
             log: format!("{}: a request could not be judged and was refused", P::NAME),

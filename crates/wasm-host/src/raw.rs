@@ -86,7 +86,11 @@ const PLUGIN_CONFIGURATION: u32 = 7;
 const MAX_METRICS: usize = 10_000;
 
 fn check(status: u32) -> Result<(), Status> {
-    if status == 0 { Ok(()) } else { Err(Status(status)) }
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(Status(status))
+    }
 }
 
 /// Calls `fill`, which has the host allocate and fill a buffer, and takes the buffer over.
@@ -274,7 +278,13 @@ impl Host for Proxy {
     fn set_body(&self, side: Side, bytes: &[u8]) -> Result<(), Status> {
         // SAFETY: the host only reads the given bytes. A size beyond the buffer's replaces all.
         check(unsafe {
-            proxy_set_buffer_bytes(buffer_type(side), 0, usize::MAX, bytes.as_ptr(), bytes.len())
+            proxy_set_buffer_bytes(
+                buffer_type(side),
+                0,
+                usize::MAX,
+                bytes.as_ptr(),
+                bytes.len(),
+            )
         })
     }
 

@@ -105,10 +105,17 @@ mod tests {
             (Some("c"), &["gpt-4o"], "no access[2]"),
             (None, &["mini"], "yes"),
         ] {
-            assert_eq!(check(list, identity, names), expected, "{identity:?} {names:?}");
+            assert_eq!(
+                check(list, identity, names),
+                expected,
+                "{identity:?} {names:?}"
+            );
         }
         assert_eq!(check("[]", None, &["x"]), "yes");
-        assert_eq!(check(r#"[{"identity": "a"}]"#, Some("b"), &["x"]), "no access");
+        assert_eq!(
+            check(r#"[{"identity": "a"}]"#, Some("b"), &["x"]),
+            "no access"
+        );
         assert_eq!(check(r#"[{"identity": "a"}]"#, None, &["x"]), "no access");
         let shadow = r#"[{"identity": "a", "allow": "y", "shadow": true}]"#;
         assert_eq!(check(shadow, Some("a"), &["x"]), "shadow access[0]");

@@ -47,7 +47,11 @@ impl ModelInAnswer {
         let editing = restore.is_some();
         let (shape, answer) = if media.eq_ignore_ascii_case("text/event-stream") {
             let reader = Box::new(Reader::new(MAX_EVENT));
-            let answer = if editing { ResponseAnswer::Edit } else { ResponseAnswer::Watch };
+            let answer = if editing {
+                ResponseAnswer::Edit
+            } else {
+                ResponseAnswer::Watch
+            };
             (Shape::Events(reader), answer)
         } else if media.eq_ignore_ascii_case("application/json") {
             if editing {
@@ -138,7 +142,11 @@ impl ModelInAnswer {
 
 /// Leaves the fact. What a provider sends is bounded and cleaned like anything from outside.
 fn note(cx: &mut Cx<'_>, model: &str) {
-    let clean: String = model.chars().filter(|c| !c.is_control()).take(256).collect();
+    let clean: String = model
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(256)
+        .collect();
     cx.effects.fact(fact::RESPONSE_MODEL, clean);
 }
 

@@ -34,7 +34,10 @@ impl Abilities {
     pub(crate) const ALL: Self = Self(u8::MAX);
 
     pub(crate) fn of(list: &[Ability]) -> Self {
-        Self(list.iter().fold(0, |set, &ability| set | 1 << ability as u8))
+        Self(
+            list.iter()
+                .fold(0, |set, &ability| set | 1 << ability as u8),
+        )
     }
 
     /// What is in this set and not in `other`.

@@ -53,7 +53,10 @@ pub(crate) fn render(
         return Some(body.to_string().into_bytes());
     }
     let names = catalog.names();
-    let usable: Vec<_> = names.iter().filter(|(name, model)| may_use(name, model)).collect();
+    let usable: Vec<_> = names
+        .iter()
+        .filter(|(name, model)| may_use(name, model))
+        .collect();
     let entries: Vec<Value> = usable
         .iter()
         .map(|(name, model)| entry(asked.dialect, name, model))
@@ -80,20 +83,13 @@ fn entry(dialect: Dialect, name: &str, model: &Model) -> Value {
             "display_name": name,
             "created_at": "1970-01-01T00:00:00Z",
         }),
-        Dialect::Gemini => {
-            let mut entry = json!({
-                "name": format!("models/{name}"),
-                "displayName": name,
-                "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
-            });
-            if let Some(limit) = model.context_window {
-                entry["inputTokenLimit"] = limit.into();
-            }
-            if let Some(limit) = model.max_output_tokens {
-                entry["outputTokenLimit"] = limit.into();
-            }
-            entry
-        }
+        Dialect::Gemini => json!({
+            "name": format!("models/{name}"),
+            "displayName": name,
+            "inputTokenLimit": model.context_window,
+            "outputTokenLimit": model.max_output_tokens,
+            "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
+        }),
         _ => json!({
             "id": name,
             "object": "model",

@@ -81,7 +81,10 @@ impl Match {
             })
             && any(
                 &self.model.0,
-                &[Some(subject.asked), subject.declared.map(|m| m.name.as_str())],
+                &[
+                    Some(subject.asked),
+                    subject.declared.map(|m| m.name.as_str()),
+                ],
             )
             && any(&self.identity.0, &[subject.identity])
             && self.headers.iter().all(|(name, glob)| {
@@ -145,7 +148,9 @@ impl Choice {
             Some(Sticky::Header(name)) => subject.headers.get(name).map(<[u8]>::to_vec),
         };
         // The rule's name is hashed too, so that two experiments do not pick the same callers.
-        let number = key.map_or(random, |key| Owner::of_bytes([rule.as_bytes(), &key]).number());
+        let number = key.map_or(random, |key| {
+            Owner::of_bytes([rule.as_bytes(), &key]).number()
+        });
         let mut at = number % self.total.max(1);
         for (weight, target) in &self.targets {
             let weight = u64::from(*weight);
@@ -204,7 +209,9 @@ pub(crate) fn cheapest<'a>(
                 let longest = models().filter_map(|m| m.context_window).max();
                 return NoFit::Window(longest.unwrap_or(0));
             }
-            let missing = long_enough.map(|model| wanted.without(model.abilities)).next();
+            let missing = long_enough
+                .map(|model| wanted.without(model.abilities))
+                .next();
             NoFit::Abilities(missing.unwrap_or_default().names())
         })
 }

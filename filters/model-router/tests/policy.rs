@@ -44,8 +44,18 @@ fn models_and_aliases() {
     for (asked, sent, header, provider) in [
         ("gpt-4.1", "gpt-4.1", "gpt-4.1", "openai"),
         ("fast", "gpt-4.1-mini-2025-04-14", "gpt-4.1-mini", "openai"),
-        ("mini-2025", "gpt-4.1-mini-2025-04-14", "gpt-4.1-mini", "openai"),
-        ("claude-sonnet-4", "claude-sonnet-4", "claude-sonnet-4", "anthropic"),
+        (
+            "mini-2025",
+            "gpt-4.1-mini-2025-04-14",
+            "gpt-4.1-mini",
+            "openai",
+        ),
+        (
+            "claude-sonnet-4",
+            "claude-sonnet-4",
+            "claude-sonnet-4",
+            "anthropic",
+        ),
     ] {
         let outcome = play(&config, &chat(asked));
         let body: Value = serde_json::from_str(&outcome.sent_body()).unwrap();
@@ -60,7 +70,12 @@ fn models_and_aliases() {
         let counter = format!(
             "weir_requests_total;filter=model-router;api=openai_chat;model={header};provider={provider};verdict=allowed"
         );
-        assert_eq!(outcome.counters.get(&counter), Some(&1), "{:?}", outcome.counters);
+        assert_eq!(
+            outcome.counters.get(&counter),
+            Some(&1),
+            "{:?}",
+            outcome.counters
+        );
     }
 }
 
@@ -73,7 +88,10 @@ fn an_unknown_model_is_404_unless_told_otherwise() {
     assert_eq!(error["error"]["code"], "model_not_found");
     assert_eq!(error["error"]["message"], message);
     assert_eq!(outcome.got.header("details"), "weir_model_not_found");
-    assert_eq!((outcome.fact("verdict"), outcome.fact("rule")), ("denied", "unknown_models"));
+    assert_eq!(
+        (outcome.fact("verdict"), outcome.fact("rule")),
+        ("denied", "unknown_models")
+    );
     assert!(outcome.sent.is_none());
 
     for config in [
@@ -107,7 +125,9 @@ fn the_first_rule_that_matches_decides() {
     });
     let with = |extra: Value| {
         let mut body = json!({"model": "gpt-4.1", "messages": [{"role": "user", "content": "hi"}]});
-        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        body.as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
         Message::post(CHAT, body.to_string())
     };
     let image = json!({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/y"}}]}]});
@@ -119,9 +139,19 @@ fn the_first_rule_that_matches_decides() {
     );
     for (request, rule, route, provider) in [
         (with(json!({})), "", "", "openai"),
-        (with(json!({})).with("x-team", "intern"), "shadowed", "", "openai"),
+        (
+            with(json!({})).with("x-team", "intern"),
+            "shadowed",
+            "",
+            "openai",
+        ),
         (with(tools.clone()).with("x-team", "web"), "", "", "openai"),
-        (with(json!({})).with("x-tier", "gold-1"), "gold", "gold", "reserved"),
+        (
+            with(json!({})).with("x-tier", "gold-1"),
+            "gold",
+            "gold",
+            "reserved",
+        ),
         (with(image), "images", "", "openai"),
         (with(words), "long", "long", "openai"),
         (anthropic, "anthropic", "claude-stream", "openai"),
@@ -139,7 +169,10 @@ fn the_first_rule_that_matches_decides() {
     let denied = play(&config, &with(tools).with("x-team", "batch-7"));
     assert_eq!(denied.status(), "403");
     assert!(String::from_utf8_lossy(&denied.got.body).contains("No tools for you."));
-    assert_eq!(denied.log, ["model-router: rule `no-tools` denies this request (weir_rule_denied)"]);
+    assert_eq!(
+        denied.log,
+        ["model-router: rule `no-tools` denies this request (weir_rule_denied)"]
+    );
 }
 
 #[test]
@@ -154,8 +187,13 @@ fn a_split_is_sticky_and_fair() {
     let router = router(&config);
     let route = |user: usize, random: u64| {
         let request = chat("gpt-4.1").with("x-user", user.to_string());
-        let play = Play { random, ..Play::default() };
-        play.run(&router, &request, ok).sent_header("x-ai-route").to_owned()
+        let play = Play {
+            random,
+            ..Play::default()
+        };
+        play.run(&router, &request, ok)
+            .sent_header("x-ai-route")
+            .to_owned()
     };
     let mut to_b = 0;
     for user in 0..1000 {
@@ -173,7 +211,10 @@ fn a_split_without_anything_to_stick_to_is_left_to_chance() {
         {"weight": 3, "route": "a"}, {"weight": 1, "route": "b"},
     ]}]});
     for (random, route) in [(0, "a"), (2, "a"), (3, "b"), (4, "a"), (7, "b")] {
-        let play = Play { random, ..Play::default() };
+        let play = Play {
+            random,
+            ..Play::default()
+        };
         let outcome = play.run(&router(&config), &chat("gpt-4.1"), ok);
         assert_eq!(outcome.sent_header("x-ai-route"), route, "{random}");
     }
@@ -188,7 +229,9 @@ fn the_cheapest_that_fits() {
     });
     let body = |words: usize, extra: Value| {
         let mut body = json!({"model": "auto", "messages": [{"role": "user", "content": "word".repeat(words)}]});
-        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        body.as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
         Message::post(CHAT, body.to_string())
     };
     for (request, model) in [
@@ -196,11 +239,19 @@ fn the_cheapest_that_fits() {
         (body(10, json!({"max_tokens": 2000})), "gpt-4.1-mini"),
         (body(2000, json!({})), "gpt-4.1-mini"),
         (body(20_000, json!({})), "gpt-4.1"),
-        (body(10, json!({"tools": [{"type": "function"}]})), "gpt-4.1-mini"),
+        (
+            body(10, json!({"tools": [{"type": "function"}]})),
+            "gpt-4.1-mini",
+        ),
         (body(10, json!({"stream": true})), "nano"),
     ] {
         let outcome = play(&config, &request);
-        assert_eq!(outcome.sent_header("x-ai-model"), model, "{}", request.body.len());
+        assert_eq!(
+            outcome.sent_header("x-ai-model"),
+            model,
+            "{}",
+            request.body.len()
+        );
     }
     let outcome = play(&config, &body(10, json!({"max_tokens": 2_000_000})));
     assert_eq!(outcome.status(), "400");
@@ -254,16 +305,25 @@ fn callers_see_their_own_models() {
         let outcome = play(&config, &request);
         let body: Value = serde_json::from_slice(&outcome.got.body).unwrap();
         let list = body[list].as_array().unwrap_or_else(|| panic!("{body}"));
-        list.iter().map(|m| m[id].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        list.iter()
+            .map(|m| m[id].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let web = |path: &str| get(path).with("x-team", "web");
-    assert_eq!(names(web("/v1/models"), "data", "id"), ["claude-sonnet-4", "fast"]);
+    assert_eq!(
+        names(web("/v1/models"), "data", "id"),
+        ["claude-sonnet-4", "fast"]
+    );
     assert_eq!(
         names(get("/v1/models").with("x-team", "ops"), "data", "id"),
         ["claude-sonnet-4", "fast", "gpt-4.1", "gpt-4.1-mini", "nano"]
     );
     assert_eq!(
-        names(web("/v1/models").with("anthropic-version", "2023-06-01"), "data", "display_name"),
+        names(
+            web("/v1/models").with("anthropic-version", "2023-06-01"),
+            "data",
+            "display_name"
+        ),
         ["claude-sonnet-4", "fast"]
     );
     assert_eq!(
@@ -321,9 +381,17 @@ fn models_in_paths() {
 fn routing_headers_of_clients_never_survive() {
     let config = json!({"headers": {"route": "x-lane"}, "models": catalogue()});
     let forged = |message: Message| {
-        ["x-ai-model", "x-ai-provider", "x-ai-route", "x-ai-whatever", "x-lane"]
-            .iter()
-            .fold(message, |m, name| m.with(name, "forged").with(name, "twice"))
+        [
+            "x-ai-model",
+            "x-ai-provider",
+            "x-ai-route",
+            "x-ai-whatever",
+            "x-lane",
+        ]
+        .iter()
+        .fold(message, |m, name| {
+            m.with(name, "forged").with(name, "twice")
+        })
     };
     let foreign = Message::new(&[(":method", "GET"), (":path", "/static/a.css")], "");
     for request in [forged(chat("fast")), forged(foreign)] {
@@ -337,18 +405,41 @@ fn routing_headers_of_clients_never_survive() {
 #[test]
 fn unreadable_bodies() {
     for (request, status, text) in [
-        (Message::post(CHAT, ""), "400", "The body is empty; a JSON object was expected."),
-        (Message::post(CHAT, "[]"), "400", "The body is not a JSON object."),
-        (Message::post(CHAT, "{\"model\":"), "400", "The body is not valid JSON at byte 9."),
-        (Message::post(CHAT, b"{\"a\":\"\xff\"}"), "400", "The body is not UTF-8 at byte 6."),
+        (
+            Message::post(CHAT, ""),
+            "400",
+            "The body is empty; a JSON object was expected.",
+        ),
+        (
+            Message::post(CHAT, "[]"),
+            "400",
+            "The body is not a JSON object.",
+        ),
+        (
+            Message::post(CHAT, "{\"model\":"),
+            "400",
+            "The body is not valid JSON at byte 9.",
+        ),
+        (
+            Message::post(CHAT, b"{\"a\":\"\xff\"}"),
+            "400",
+            "The body is not UTF-8 at byte 6.",
+        ),
         (
             Message::post(CHAT, r#"{"model":"a","model":"b"}"#),
             "400",
             "The key 'model' is given more than once.",
         ),
-        (Message::post(CHAT, r#"{"model":7}"#), "400", "Invalid type for 'model': expected a string."),
         (
-            Message::post(CHAT, format!("{{\"a\":{}1{}}}", "[".repeat(64), "]".repeat(64))),
+            Message::post(CHAT, r#"{"model":7}"#),
+            "400",
+            "Invalid type for 'model': expected a string.",
+        ),
+        (
+            Message::post(
+                CHAT,
+                format!("{{\"a\":{}1{}}}", "[".repeat(64), "]".repeat(64)),
+            ),
             "400",
             "The body is nested deeper than 64 levels at byte 68.",
         ),
@@ -363,12 +454,20 @@ fn unreadable_bodies() {
             "The request body must not be compressed: its content-encoding cannot be read here.",
         ),
         (
-            Message::new(&[(":method", "POST"), (":path", CHAT), ("content-type", "text/plain")], "{}"),
+            Message::new(
+                &[
+                    (":method", "POST"),
+                    (":path", CHAT),
+                    ("content-type", "text/plain"),
+                ],
+                "{}",
+            ),
             "415",
             "The content type of this request must be application/json in UTF-8.",
         ),
     ] {
-        let mut config = json!({"max_body_bytes": if request.body.len() == 101 {100} else {10_000}});
+        let mut config =
+            json!({"max_body_bytes": if request.body.len() == 101 {100} else {10_000}});
         let outcome = play(&config, &request);
         let shown = String::from_utf8_lossy(&request.body).into_owned();
         assert_eq!(outcome.status(), status, "{shown}");
@@ -376,7 +475,8 @@ fn unreadable_bodies() {
         assert_eq!(error["error"]["message"], text, "{shown}");
         assert_eq!(error["error"]["type"], "invalid_request_error");
         assert_eq!(outcome.fact("verdict"), "blocked");
-        let unread = "weir_unreadable_bodies_total;filter=model-router;api=openai_chat;direction=request";
+        let unread =
+            "weir_unreadable_bodies_total;filter=model-router;api=openai_chat;direction=request";
         assert_eq!(outcome.counters.get(unread), Some(&1), "{shown}");
 
         config["on_unreadable"] = "pass".into();
@@ -391,25 +491,50 @@ fn unreadable_bodies() {
 fn unusable_models() {
     for (body, text) in [
         (json!({}), "You must provide a model parameter."),
-        (json!({"model": ""}), "The model name must be 1 to 256 bytes long."),
-        (json!({"model": "x".repeat(257)}), "The model name must be 1 to 256 bytes long."),
-        (json!({"model": "a\r\nx-ai-provider: b"}), "The model name holds characters that no model name has."),
-        (json!({"model": "a\u{0}"}), "The model name holds characters that no model name has."),
+        (
+            json!({"model": ""}),
+            "The model name must be 1 to 256 bytes long.",
+        ),
+        (
+            json!({"model": "x".repeat(257)}),
+            "The model name must be 1 to 256 bytes long.",
+        ),
+        (
+            json!({"model": "a\r\nx-ai-provider: b"}),
+            "The model name holds characters that no model name has.",
+        ),
+        (
+            json!({"model": "a\u{0}"}),
+            "The model name holds characters that no model name has.",
+        ),
     ] {
         let outcome = play(&json!({}), &Message::post(CHAT, body.to_string()));
         let error: Value = serde_json::from_slice(&outcome.got.body).unwrap();
-        assert_eq!((outcome.status(), error["error"]["message"].as_str()), ("400", Some(text)), "{body}");
+        assert_eq!(
+            (outcome.status(), error["error"]["message"].as_str()),
+            ("400", Some(text)),
+            "{body}"
+        );
         assert_eq!(error["error"]["param"], "model");
     }
     let config = json!({"models": catalogue(), "default_model": "nano"});
-    for (body, sent) in [("{}", r#"{"model":"nano"}"#), (r#"{ "n": 1}"#, r#"{"model":"nano", "n": 1}"#)] {
+    for (body, sent) in [
+        ("{}", r#"{"model":"nano"}"#),
+        (r#"{ "n": 1}"#, r#"{"model":"nano", "n": 1}"#),
+    ] {
         assert_eq!(play(&config, &Message::post(CHAT, body)).sent_body(), sent);
     }
 }
 
 #[test]
 fn credentials_must_be_one() {
-    for name in ["authorization", "x-api-key", "api-key", "x-goog-api-key", "x-team"] {
+    for name in [
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-team",
+    ] {
         let config = json!({"identity": [{"header": "x-team"}], "on_missing_identity": "skip"});
         let outcome = play(&config, &chat("m").with(name, "a").with(name, "b"));
         assert_eq!(outcome.status(), "400", "{name}");
@@ -427,16 +552,28 @@ fn foreign_requests_are_left_alone() {
         ("POST", "/pkg.Service/Method"),
         ("CONNECT", "/v1/chat/completions"),
     ] {
-        let request = Message::new(&[(":method", method), (":path", path), ("content-type", "x/y")], "\u{1}");
+        let request = Message::new(
+            &[
+                (":method", method),
+                (":path", path),
+                ("content-type", "x/y"),
+            ],
+            "\u{1}",
+        );
         let outcome = play(&json!({"models": catalogue()}), &request);
         assert_eq!(outcome.sent, Some(request), "{method} {path}");
-        assert_eq!((outcome.facts.len(), outcome.counters.len()), (0, 0), "{method} {path}");
+        assert_eq!(
+            (outcome.facts.len(), outcome.counters.len()),
+            (0, 0),
+            "{method} {path}"
+        );
     }
 }
 
 #[test]
 fn paths_of_the_operator() {
-    let config = json!({"apis": [{"path": "/llm/*/ask", "api": "openai_chat"}], "models": catalogue()});
+    let config =
+        json!({"apis": [{"path": "/llm/*/ask", "api": "openai_chat"}], "models": catalogue()});
     for (path, provider) in [
         ("/llm/a/ask?x=1", "openai"),
         ("/llm//b/./%61sk/", "openai"),
@@ -454,9 +591,16 @@ fn requests_may_come_in_any_pieces() {
     let expected = play(&config, &request);
     for request_cuts in all_cuts(request.body.len()) {
         for request_trailers in [false, true] {
-            let mut play = Play { request_trailers, ..Play::default() };
+            let mut play = Play {
+                request_trailers,
+                ..Play::default()
+            };
             play.request_cuts.clone_from(&request_cuts);
-            assert_eq!(play.run(&router(&config), &request, ok), expected, "{request_cuts:?}");
+            assert_eq!(
+                play.run(&router(&config), &request, ok),
+                expected,
+                "{request_cuts:?}"
+            );
         }
     }
 }
@@ -473,9 +617,19 @@ fn the_model_is_put_back_in_every_event_however_it_is_cut() {
         let expected = stream.replace("\"model\":\"up\"", "\"model\":\"fast\"");
         for response_cuts in all_cuts(stream.len()) {
             for response_trailers in [false, true] {
-                let play = Play { response_cuts: response_cuts.clone(), response_trailers, ..Play::default() };
-                let outcome = play.run(&router, &chat("fast"), |_| Message::answer("text/event-stream", stream.as_str()));
-                assert_eq!(String::from_utf8(outcome.got.body.clone()).unwrap(), expected, "{response_cuts:?}");
+                let play = Play {
+                    response_cuts: response_cuts.clone(),
+                    response_trailers,
+                    ..Play::default()
+                };
+                let outcome = play.run(&router, &chat("fast"), |_| {
+                    Message::answer("text/event-stream", stream.as_str())
+                });
+                assert_eq!(
+                    String::from_utf8(outcome.got.body.clone()).unwrap(),
+                    expected,
+                    "{response_cuts:?}"
+                );
                 assert_eq!(outcome.fact("response_model"), "up");
                 assert_ne!(outcome.fact("ttft_ms"), "");
             }
@@ -486,18 +640,30 @@ fn the_model_is_put_back_in_every_event_however_it_is_cut() {
 #[test]
 fn the_model_is_put_back_in_json() {
     let config = json!({"models": catalogue(), "restore_model": true});
-    let answer = r#"{"id":"x", "model" : "up\u002d1", "usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
+    let answer =
+        r#"{"id":"x", "model" : "up\u002d1", "usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
     let router = router(&config);
     for response_cuts in all_cuts(answer.len()) {
-        let play = Play { response_cuts: response_cuts.clone(), ..Play::default() };
-        let outcome = play.run(&router, &chat("fast"), |_| Message::answer("application/json", answer));
+        let play = Play {
+            response_cuts: response_cuts.clone(),
+            ..Play::default()
+        };
+        let outcome = play.run(&router, &chat("fast"), |_| {
+            Message::answer("application/json", answer)
+        });
         let expected = answer.replace("up\\u002d1", "fast");
-        assert_eq!(String::from_utf8(outcome.got.body.clone()).unwrap(), expected, "{response_cuts:?}");
+        assert_eq!(
+            String::from_utf8(outcome.got.body.clone()).unwrap(),
+            expected,
+            "{response_cuts:?}"
+        );
         assert_eq!(outcome.fact("response_model"), "up-1");
     }
     // What cannot be read passes as it came.
     for answer in ["not json", "{\"model\":", "[1]", "", "{\"model\":7}"] {
-        let outcome = Play::default().run(&router, &chat("fast"), |_| Message::answer("application/json", answer));
+        let outcome = Play::default().run(&router, &chat("fast"), |_| {
+            Message::answer("application/json", answer)
+        });
         assert_eq!(outcome.got.body, answer.as_bytes());
     }
 }
@@ -505,12 +671,21 @@ fn the_model_is_put_back_in_json() {
 #[test]
 fn without_restore_an_answer_is_only_watched() {
     let router = router(&json!({"models": catalogue()}));
-    for (media, answer) in [("text/event-stream", STREAM), ("application/json", r#"{"model":"up","x":1}"#)] {
+    for (media, answer) in [
+        ("text/event-stream", STREAM),
+        ("application/json", r#"{"model":"up","x":1}"#),
+    ] {
         for response_cuts in all_cuts(answer.len()) {
-            let play = Play { response_cuts, ..Play::default() };
+            let play = Play {
+                response_cuts,
+                ..Play::default()
+            };
             let outcome = play.run(&router, &chat("fast"), |_| Message::answer(media, answer));
             assert_eq!(outcome.got.body, answer.as_bytes());
-            assert_eq!(outcome.got.header("content-length"), answer.len().to_string());
+            assert_eq!(
+                outcome.got.header("content-length"),
+                answer.len().to_string()
+            );
             assert_eq!(outcome.fact("response_model"), "up");
         }
     }
@@ -519,12 +694,30 @@ fn without_restore_an_answer_is_only_watched() {
 #[test]
 fn bad_configurations_name_their_place() {
     for (config, expected) in [
-        (json!({"modles": {}}), "at `modles`: unknown field `modles`, expected one of"),
-        (json!({"hold": false}), "at `hold`: this filter sets headers that depend on the body"),
-        (json!({"max_body_bytes": 0}), "at `max_body_bytes`: must be between 1 and"),
-        (json!({"models": {"a": {"window": 1}}}), "at `models.a.window`: unknown field `window`"),
-        (json!({"models": {"a": {"context_window": "1k"}}}), "at `models.a.context_window`: invalid type: string \"1k\""),
-        (json!({"models": {"a": {"aliases": ["b"]}, "b": {}}}), "at `models.a.aliases[0]`: `b` is the name of a model"),
+        (
+            json!({"modles": {}}),
+            "at `modles`: unknown field `modles`, expected one of",
+        ),
+        (
+            json!({"hold": false}),
+            "at `hold`: this filter sets headers that depend on the body",
+        ),
+        (
+            json!({"max_body_bytes": 0}),
+            "at `max_body_bytes`: must be between 1 and",
+        ),
+        (
+            json!({"models": {"a": {"window": 1}}}),
+            "at `models.a.window`: unknown field `window`",
+        ),
+        (
+            json!({"models": {"a": {"context_window": "1k"}}}),
+            "at `models.a.context_window`: invalid type: string \"1k\"",
+        ),
+        (
+            json!({"models": {"a": {"aliases": ["b"]}, "b": {}}}),
+            "at `models.a.aliases[0]`: `b` is the name of a model",
+        ),
         (
             json!({"models": {"a": {"aliases": ["x*"]}, "b": {"aliases": ["x*"]}}}),
             "at `models.b.aliases[0]`: `x*` is an alias of `a` already",
@@ -533,10 +726,22 @@ fn bad_configurations_name_their_place() {
             json!({"models": {"a": {"price": {"input_usd_per_mtok": -1, "output_usd_per_mtok": 1}}}}),
             "at `models.a.price.input_usd_per_mtok`: a price is between 0 and 1000000",
         ),
-        (json!({"models": {"a\n": {}}}), "at `models.a\n`: must be 1 to 256 bytes"),
-        (json!({"default_model": "a"}), "at `default_model`: `a` is not in `models`"),
-        (json!({"rules": [{"name": "r"}]}), "at `rules[0]`: exactly one of `to` and `deny` is needed"),
-        (json!({"rules": [{"to": {}}]}), "at `rules[0]`: missing field `name`"),
+        (
+            json!({"models": {"a\n": {}}}),
+            "at `models.a\n`: must be 1 to 256 bytes",
+        ),
+        (
+            json!({"default_model": "a"}),
+            "at `default_model`: `a` is not in `models`",
+        ),
+        (
+            json!({"rules": [{"name": "r"}]}),
+            "at `rules[0]`: exactly one of `to` and `deny` is needed",
+        ),
+        (
+            json!({"rules": [{"to": {}}]}),
+            "at `rules[0]`: missing field `name`",
+        ),
         (
             json!({"rules": [{"name": "r", "to": {}}, {"name": "r", "to": {}}]}),
             "at `rules[1].name`: `r` is the name of an earlier rule",
@@ -549,12 +754,18 @@ fn bad_configurations_name_their_place() {
             json!({"rules": [{"name": "r", "to": [{"weight": 1}, {"weight": 1, "model": "x"}]}]}),
             "at `rules[0].to[1].model`: `x` is not in `models`",
         ),
-        (json!({"rules": [{"name": "r", "to": [{}]}]}), "at `rules[0].to[0]`: a target in a list needs a `weight`"),
+        (
+            json!({"rules": [{"name": "r", "to": [{}]}]}),
+            "at `rules[0].to[0]`: a target in a list needs a `weight`",
+        ),
         (
             json!({"rules": [{"name": "r", "to": [{"weight": 0}]}]}),
             "at `rules[0].to[0].weight`: a target of weight 0 is never taken",
         ),
-        (json!({"rules": [{"name": "r", "to": []}]}), "at `rules[0].to`: there is no target"),
+        (
+            json!({"rules": [{"name": "r", "to": []}]}),
+            "at `rules[0].to`: there is no target",
+        ),
         (
             json!({"models": {"a": {}}, "rules": [{"name": "r", "to": {"cheapest_of": ["a"]}}]}),
             "at `rules[0].to.cheapest_of[0]`: `a` has no `price`",
@@ -583,9 +794,17 @@ fn bad_configurations_name_their_place() {
             json!({"apis": [{"path": "/x", "api": "gemini_generate"}]}),
             "at `apis[0].api`: `gemini_generate` names its model in the path",
         ),
-        (json!({"on_missing_identity": "shared"}), "at `on_missing_identity`: there are no `identity` sources"),
+        (
+            json!({"on_missing_identity": "shared"}),
+            "at `on_missing_identity`: there are no `identity` sources",
+        ),
     ] {
-        let error = ModelRouter::configure(config.to_string().as_bytes()).unwrap_err().to_string();
-        assert!(error.starts_with(expected), "{config}\n got {error}\nwant {expected}");
+        let error = ModelRouter::configure(config.to_string().as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with(expected),
+            "{config}\n got {error}\nwant {expected}"
+        );
     }
 }

@@ -85,7 +85,10 @@ impl Exchange for Probing {
             .text("x-probe-owners")
             .and_then(|range| range.split_once('-'))
         {
-            let (from, to) = (number(Some(from)).unwrap_or(0), number(Some(to)).unwrap_or(0));
+            let (from, to) = (
+                number(Some(from)).unwrap_or(0),
+                number(Some(to)).unwrap_or(0),
+            );
             let mut overflowed = 0_u64;
             for owner in from..to {
                 overflowed += u64::from(touch(cx, &owner.to_string()).starts_with("Overflow"));
