@@ -1,5 +1,7 @@
 //! The promises of README.md, in real Envoy with two workers.
 
+#![allow(clippy::unwrap_used)]
+
 use serde_json::{Value, json};
 use weir_testkit::client::{Client, Request, Response};
 use weir_testkit::rig::{Rig, model_router};

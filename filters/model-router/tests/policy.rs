@@ -1,5 +1,7 @@
 //! Exchanges → outcomes, played natively.
 
+#![allow(clippy::unwrap_used)]
+
 use std::rc::Rc;
 
 use model_router::ModelRouter;
