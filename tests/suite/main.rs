@@ -4,9 +4,12 @@
 //! Every test ends by making sure that Envoy is alive and that nothing in it has trapped.
 
 mod configuration;
+mod driver;
+mod failover;
 mod foreign;
 mod hostile;
 mod identity;
+mod schemas;
 mod store;
 mod streams;
 

@@ -68,6 +68,21 @@ impl Rig {
         }
     }
 
+    /// As [`Rig::start`]; `setup` also gets the sockets of the upstreams, by name.
+    pub async fn start_by_sockets(
+        upstreams: &[&str],
+        setup: impl FnOnce(Bootstrap, &dyn Fn(&str) -> String) -> Bootstrap,
+    ) -> Self {
+        let (upstreams, dir) = start_upstreams(upstreams).await;
+        let path = |name: &str| socket(dir.path(), name).display().to_string();
+        let bootstrap = setup(bootstrap(&upstreams, dir.path(), false), &path);
+        Self {
+            envoy: Envoy::start(&bootstrap, 2).await,
+            upstreams,
+            _dir: dir,
+        }
+    }
+
     /// As [`Rig::start`] with a listener that can be replaced; returns its bootstrap too, made
     /// by `setup` again for the replacement.
     pub async fn start_dynamic(

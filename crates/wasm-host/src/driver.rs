@@ -2,7 +2,9 @@
 //!
 //! What it guarantees to every policy:
 //! - A body is shown whole or not at all; its end may be `end_of_stream` or trailers.
-//! - `content-length` is right: set anew while headers are held, removed where they are not.
+//! - `content-length` is right: set anew while headers are held, removed where they are not. Where
+//!   there was none, none is made: a chunked message may have trailers, one with a length may not
+//!   (RFC 9112, section 6.3).
 //! - Nothing is held that no policy asked for: foreign requests, upgrades and bodiless requests
 //!   pass in the callback they came in.
 //! - `end` comes exactly once, in the log phase, however the exchange ended.
@@ -45,8 +47,8 @@ pub struct Driver<P: Policy, H: Host> {
 enum Request {
     /// Headers not seen, or being judged.
     Head,
-    /// The body is being gathered; `held`: the headers wait for it.
-    Gathering { held: bool },
+    /// The body is being gathered; `declared`: the headers wait for it and declare its length.
+    Gathering { declared: bool },
     /// On its way to the upstream.
     Gone,
     /// Answered by us.
@@ -63,8 +65,8 @@ enum Response {
     Watch,
     /// Passing, shown, perhaps changed.
     Edit,
-    /// The body is being gathered; `held`: the headers wait for it.
-    Gathering { held: bool },
+    /// The body is being gathered; `declared`: the headers wait for it and declare its length.
+    Gathering { declared: bool },
 }
 
 /// Envoy's attributes by way of the host.
@@ -121,9 +123,11 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 if declared_length(headers.get("content-length")) > limit as u64 {
                     return self.judge_body(Err(TooLarge { limit }));
                 }
-                let held = self.policy.hold();
-                self.request = Request::Gathering { held };
-                if held {
+                let hold = self.policy.hold();
+                self.request = Request::Gathering {
+                    declared: hold && headers.has("content-length"),
+                };
+                if hold {
                     return Flow::Pause;
                 }
                 // The body may change and its length can't be told any more once it has.
@@ -190,12 +194,12 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 Response::Pass
             }
             Some(ResponseAnswer::Whole) => Response::Gathering {
-                held: self.policy.hold(),
+                declared: self.policy.hold() && headers.has("content-length"),
             },
         };
         match self.response {
-            Response::Gathering { held: true } => return Flow::Pause,
-            Response::Gathering { held: false } | Response::Edit => {
+            Response::Gathering { .. } if self.policy.hold() => return Flow::Pause,
+            Response::Gathering { .. } | Response::Edit => {
                 self.try_host("remove_header", |host| {
                     host.remove_header(Map::Response, "content-length")
                 });
@@ -219,7 +223,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 Flow::Continue
             }
             Response::Gathering { .. } if !end => Flow::Pause,
-            Response::Gathering { held } => self.show_whole(size, held),
+            Response::Gathering { declared } => self.show_whole(size, declared),
         }
     }
 
@@ -236,8 +240,8 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 }
                 self.response = Response::Pass;
             }
-            Response::Gathering { held } => {
-                return self.show_whole(self.policy.max_body_bytes(), held);
+            Response::Gathering { declared } => {
+                return self.show_whole(self.policy.max_body_bytes(), declared);
             }
         }
         Flow::Continue
@@ -286,7 +290,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
     }
 
     fn judge_body(&mut self, body: Result<Vec<u8>, TooLarge>) -> Flow {
-        let held = self.request != Request::Gathering { held: false };
+        let declared = self.request == Request::Gathering { declared: true };
         let shown = body.as_deref().map_err(|&too_large| too_large);
         let Some(answer) = self.step(|exchange, cx| exchange.request_body(cx, shown)) else {
             return self.let_go();
@@ -299,7 +303,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 if let Err(status) = self.host.set_body(Side::Request, &bytes) {
                     return self.broken("set_body", status);
                 }
-                if held {
+                if declared {
                     let length = bytes.len().to_string();
                     let set =
                         self.host
@@ -335,7 +339,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
         }
     }
 
-    fn show_whole(&mut self, size: usize, held: bool) -> Flow {
+    fn show_whole(&mut self, size: usize, declared: bool) -> Flow {
         self.response = Response::Pass;
         let body = match self.host.body(Side::Response, size) {
             Ok(body) => body,
@@ -350,7 +354,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
             && bytes != body
         {
             self.try_host("set_body", |host| host.set_body(Side::Response, &bytes));
-            if held {
+            if declared {
                 let length = bytes.len().to_string();
                 self.try_host("set_header", |host| {
                     host.set_header(Map::Response, "content-length", length.as_bytes())

@@ -1,10 +1,18 @@
-//! A test-only filter that works the store under Envoy's workers. A request header says what to
-//! do, a reply says what came of it:
+//! A test-only filter that works the store and the driver in real Envoy. Request headers say what
+//! to do:
 //!
-//! - `x-probe-add: N` adds one to a counter, N times, by compare-and-swap.
-//! - `x-probe-owners: FROM-TO` touches the slot of each owner in the range.
-//! - `x-probe-owner: NAME` adds one to that owner's slot.
+//! - `x-probe-add: N` adds one to a counter, N times, by compare-and-swap, and replies.
+//! - `x-probe-owners: FROM-TO` touches the slot of each owner in the range, and replies.
+//! - `x-probe-owner: NAME` adds one to that owner's slot, and replies.
+//! - `x-probe-request: pass|append|halve|empty|reply` is the answer to the request's body.
+//! - `x-probe-response: pass|watch|edit|whole` is the answer to the response's headers. `edit`
+//!   upper-cases and adds `!` at the end; `whole` adds `+whole`.
+//!
+//! Configuration: `hold` (0 or 1) and `limit` (bytes).
 
+use std::collections::BTreeMap;
+
+use weir_policy::config::load;
 use weir_policy::{
     BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Owner, Policy,
     Reply, ResponseAnswer, SlotAnswer, SlotTable, TooLarge, update,
@@ -14,10 +22,18 @@ use weir_policy::{
 weir_wasm_host::module!(Probe);
 
 /// The filter.
-pub struct Probe;
+pub struct Probe {
+    hold: bool,
+    limit: usize,
+}
 
 /// One exchange.
-pub struct Probing;
+#[derive(Default)]
+pub struct Probing {
+    request: String,
+    response: String,
+    bytes: usize,
+}
 
 /// Slots of the table under test.
 const SLOTS: u32 = 4096;
@@ -28,20 +44,24 @@ impl Policy for Probe {
     const NAME: &'static str = "probe";
     type Exchange = Probing;
 
-    fn configure(_: &[u8]) -> Result<Self, ConfigError> {
-        Ok(Self)
+    fn configure(json: &[u8]) -> Result<Self, ConfigError> {
+        let settings: BTreeMap<String, usize> = load(json)?;
+        Ok(Self {
+            hold: settings.get("hold") == Some(&1),
+            limit: settings.get("limit").copied().unwrap_or(1 << 20),
+        })
     }
 
     fn hold(&self) -> bool {
-        false
+        self.hold
     }
 
     fn max_body_bytes(&self) -> usize {
-        1 << 20
+        self.limit
     }
 
     fn exchange(&self) -> Probing {
-        Probing
+        Probing::default()
     }
 }
 
@@ -97,24 +117,68 @@ impl Exchange for Probing {
         } else if let Some(owner) = headers.text("x-probe-owner") {
             touch(cx, owner)
         } else {
-            return HeadAnswer::Ignore;
+            let asked = |name| headers.text(name).unwrap_or_default().to_owned();
+            self.request = asked("x-probe-request");
+            self.response = asked("x-probe-response");
+            return match (self.request.as_str(), self.response.as_str()) {
+                ("", "") => HeadAnswer::Ignore,
+                ("", _) => HeadAnswer::Pass,
+                _ => HeadAnswer::NeedBody,
+            };
         };
         HeadAnswer::Reply(reply(200, answer))
     }
 
-    fn request_body(&mut self, _: &mut Cx<'_>, _: Result<&[u8], TooLarge>) -> BodyAnswer {
-        BodyAnswer::Pass
+    fn request_body(&mut self, _: &mut Cx<'_>, body: Result<&[u8], TooLarge>) -> BodyAnswer {
+        let Ok(body) = body else {
+            return BodyAnswer::Reply(reply(413, "too large".to_owned()));
+        };
+        match self.request.as_str() {
+            "append" => BodyAnswer::Replace([body, b"+more"].concat()),
+            "halve" => BodyAnswer::Replace(body.iter().take(body.len() / 2).copied().collect()),
+            "empty" => BodyAnswer::Replace(Vec::new()),
+            "reply" => BodyAnswer::Reply(reply(418, format!("saw {}", body.len()))),
+            _ => BodyAnswer::Pass,
+        }
     }
 
-    fn response_headers(&mut self, _: &mut Cx<'_>, _: &Headers, _: bool) -> ResponseAnswer {
-        ResponseAnswer::Pass
+    fn response_headers(&mut self, cx: &mut Cx<'_>, _: &Headers, _: bool) -> ResponseAnswer {
+        cx.effects.set_response_header("x-probe", "seen");
+        match self.response.as_str() {
+            "watch" => ResponseAnswer::Watch,
+            "edit" => ResponseAnswer::Edit,
+            "whole" => ResponseAnswer::Whole,
+            _ => ResponseAnswer::Pass,
+        }
     }
 
-    fn response_chunk(&mut self, _: &mut Cx<'_>, _: &[u8], _: bool) -> ChunkAnswer {
-        ChunkAnswer::Pass
+    fn response_chunk(&mut self, _: &mut Cx<'_>, chunk: &[u8], end: bool) -> ChunkAnswer {
+        self.bytes += chunk.len();
+        match self.response.as_str() {
+            "edit" => {
+                let mut upper = chunk.to_ascii_uppercase();
+                // Bytes that come with trailers could not be added any more.
+                if end && !chunk.is_empty() {
+                    upper.push(b'!');
+                }
+                ChunkAnswer::Replace(upper)
+            }
+            "whole" => ChunkAnswer::Replace([chunk, b"+whole"].concat()),
+            _ => ChunkAnswer::Pass,
+        }
     }
 
-    fn end(self, _: &mut Cx<'_>, _: Ending) {}
+    fn end(self, cx: &mut Cx<'_>, ending: Ending) {
+        let verdict = if ending.complete {
+            "complete"
+        } else {
+            "broken"
+        };
+        cx.effects
+            .count("weir_probe_ends_total", &[("verdict", verdict)], 1);
+        cx.effects
+            .count("weir_probe_bytes_total", &[], self.bytes as u64);
+    }
 }
 
 fn reply(status: u16, text: String) -> Reply {
