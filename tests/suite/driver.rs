@@ -47,14 +47,20 @@ async fn request_bodies() {
             ] {
                 for (shape, request) in shapes("0123456789") {
                     let what = format!("hold {hold}, http2 upstream {http2}, {edit}, {shape}");
-                    let answer = client.send(request.header("x-probe-request", edit)).await.ok();
+                    let answer = client
+                        .send(request.header("x-probe-request", edit))
+                        .await
+                        .ok();
                     assert_eq!(answer.text(), sent, "{what}");
                     let seen = rig.upstream("up").requests().pop().unwrap();
                     assert_eq!(seen.body, sent, "{what}");
                     if let Some(length) = seen.headers.get("content-length") {
                         assert_eq!(length, &sent.len().to_string(), "{what}");
                     }
-                    assert!(hold || !seen.headers.contains_key("content-length"), "{what}");
+                    assert!(
+                        hold || !seen.headers.contains_key("content-length"),
+                        "{what}"
+                    );
                     if shape == "trailers" {
                         let trailers = seen.trailers.unwrap_or_default();
                         assert_eq!(trailers.get("x-trailer").unwrap(), "t", "{what}");
@@ -66,7 +72,9 @@ async fn request_bodies() {
             rig.upstream("up").clear();
             for (shape, request) in shapes("0123456789") {
                 let what = format!("hold {hold}, {shape}");
-                let answer = client.send(request.header("x-probe-request", "reply")).await;
+                let answer = client
+                    .send(request.header("x-probe-request", "reply"))
+                    .await;
                 assert_eq!((answer.status, answer.text()), (418, "saw 10"), "{what}");
             }
             for (shape, request) in shapes(&"x".repeat(101)) {
@@ -75,9 +83,14 @@ async fn request_bodies() {
                 assert_eq!((answer.status, answer.text()), (413, "too large"), "{what}");
             }
             // Without a body there is an empty one to judge.
-            let answer = client.send(Request::post("/echo").header("x-probe-request", "reply")).await;
+            let answer = client
+                .send(Request::post("/echo").header("x-probe-request", "reply"))
+                .await;
             assert_eq!((answer.status, answer.text()), (418, "saw 0"));
-            assert!(rig.upstream("up").requests().iter().all(|r| !r.complete), "{hold}: something was sent");
+            assert!(
+                rig.upstream("up").requests().iter().all(|r| !r.complete),
+                "{hold}: something was sent"
+            );
         }
         rig.envoy.assert_no_crash();
     }
@@ -95,7 +108,14 @@ async fn response_bodies() {
                 for (mode, got) in [
                     ("pass", "abcdefghij"),
                     ("watch", "abcdefghij"),
-                    ("edit", if trailers { "ABCDEFGHIJ" } else { "ABCDEFGHIJ!" }),
+                    (
+                        "edit",
+                        if trailers {
+                            "ABCDEFGHIJ"
+                        } else {
+                            "ABCDEFGHIJ!"
+                        },
+                    ),
                     ("whole", "abcdefghij+whole"),
                 ] {
                     for cut in [None, Some("3")] {
@@ -104,7 +124,9 @@ async fn response_bodies() {
                             .header("te", "trailers")
                             .header("x-probe-response", mode);
                         if let Some(cut) = cut {
-                            request = request.header("x-mock-cut", cut).header("x-mock-event-delay-ms", "3");
+                            request = request
+                                .header("x-mock-cut", cut)
+                                .header("x-mock-event-delay-ms", "3");
                         }
                         if trailers {
                             request = request.header("x-mock-trailers", "true");
@@ -125,9 +147,14 @@ async fn response_bodies() {
         }
         // A body larger than may be held passes as it is.
         let text = "x".repeat(5000);
-        let request = Request::post("/echo").body(text.clone()).header("x-probe-response", "whole");
+        let request = Request::post("/echo")
+            .body(text.clone())
+            .header("x-probe-response", "whole");
         assert_eq!(rig.h1().send(request).await.ok().text(), text);
-        assert_eq!(counted(&rig.envoy, "weir_probe_ends_total", ends + 1).await, ends + 1);
+        assert_eq!(
+            counted(&rig.envoy, "weir_probe_ends_total", ends + 1).await,
+            ends + 1
+        );
         assert_eq!(counted(&rig.envoy, "weir_host_failures", 0).await, 0);
         rig.envoy.assert_no_crash();
     }

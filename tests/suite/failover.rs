@@ -8,9 +8,7 @@ use crate::{chat, last_seen};
 
 /// A cluster of two priorities: the mock `first`, then the mock `second`.
 fn cluster(sockets: [String; 2]) -> Value {
-    let endpoint = |socket: &String, priority: u32| {
-        json!({"priority": priority, "lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": socket}}}}]})
-    };
+    let endpoint = |socket: &String, priority: u32| json!({"priority": priority, "lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": socket}}}}]});
     json!({
         "name": "ha",
         "type": "STATIC",
@@ -55,13 +53,18 @@ async fn a_dead_or_failing_provider_is_left_within_one_request() {
 
     // A failing answer of the first provider never reaches the caller. Each mock fails once for
     // an id, so the second attempt goes to the second provider and fails, and the third is served.
-    let failing = chat("m").header("x-mock-fail-first", "1").header("x-mock-id", "a");
+    let failing = chat("m")
+        .header("x-mock-fail-first", "1")
+        .header("x-mock-id", "a");
     assert_eq!(client.send(failing).await.ok().status, 200);
 
     rig.stop_upstream("first");
     for _ in 0..5 {
         let answer = client.send(chat("m")).await.ok();
-        assert_eq!((answer.status, answer.header("x-mock-name")), (200, Some("second")));
+        assert_eq!(
+            (answer.status, answer.header("x-mock-name")),
+            (200, Some("second"))
+        );
         let body: Value = serde_json::from_slice(&last_seen(&rig, "second").body).unwrap();
         assert_eq!(body["model"], "m-2025");
     }

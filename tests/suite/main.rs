@@ -9,6 +9,7 @@ mod failover;
 mod foreign;
 mod hostile;
 mod identity;
+mod packaging;
 mod schemas;
 mod store;
 mod streams;

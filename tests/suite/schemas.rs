@@ -8,7 +8,7 @@ use model_router::config::Settings;
 use serde_json::Value;
 use weir_policy::Policy;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -27,7 +27,11 @@ fn schemas_are_current() {
         std::fs::write(&path, &current).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap();
-    assert!(committed == current, "{} is old: run `make schemas`", path.display());
+    assert!(
+        committed == current,
+        "{} is old: run `make schemas`",
+        path.display()
+    );
 }
 
 /// Every model-router configuration in `envoy/` and in READMEs, with the place it stands.
@@ -66,7 +70,7 @@ fn plugins(yaml: &Value, place: &str, found: &mut Vec<(String, String)>) {
     }
 }
 
-fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
+pub(crate) fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -86,8 +90,12 @@ fn examples_are_valid() {
     let examples = examples();
     assert!(examples.len() >= 2, "where are they? {examples:?}");
     for (place, config) in examples {
-        let json: Value = serde_json::from_str(&config).unwrap_or_else(|e| panic!("{place}: {e}\n{config}"));
-        let errors: Vec<_> = validator.iter_errors(&json).map(|e| e.to_string()).collect();
+        let json: Value =
+            serde_json::from_str(&config).unwrap_or_else(|e| panic!("{place}: {e}\n{config}"));
+        let errors: Vec<_> = validator
+            .iter_errors(&json)
+            .map(|e| e.to_string())
+            .collect();
         assert!(errors.is_empty(), "{place}: {errors:?}");
         ModelRouter::configure(config.as_bytes()).unwrap_or_else(|e| panic!("{place}: {e}"));
     }
@@ -109,6 +117,9 @@ fn the_schema_is_strict() {
     ] {
         let json: Value = serde_json::from_str(config).unwrap();
         assert!(!validator.is_valid(&json), "{config}");
-        assert!(ModelRouter::configure(config.as_bytes()).is_err(), "{config}");
+        assert!(
+            ModelRouter::configure(config.as_bytes()).is_err(),
+            "{config}"
+        );
     }
 }

@@ -1,0 +1,100 @@
+//! What people copy: each shipped configuration is loaded by Envoy and has the settings without
+//! which a filter hangs or leaks.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use weir_testkit::envoy::{envoy_binary, module};
+
+use crate::schemas::{files, root};
+
+fn yaml(path: &Path) -> Value {
+    serde_yaml_ng::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Every Wasm plugin configuration below a value.
+fn plugins(value: &Value, found: &mut Vec<Value>) {
+    match value {
+        Value::Object(map) => {
+            if map.contains_key("vm_config") {
+                found.push(value.clone());
+            }
+            map.values().for_each(|value| plugins(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| plugins(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn shipped_configurations_are_loaded_by_envoy() {
+    module("model_router");
+    let shipped = files(&root().join("envoy"), "yaml");
+    assert!(!shipped.is_empty());
+    for path in shipped {
+        let output = Command::new(envoy_binary())
+            .args(["--mode", "validate", "--log-level", "error", "-c"])
+            .arg(&path)
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {log}", path.display());
+
+        let mut found = Vec::new();
+        plugins(&yaml(&path), &mut found);
+        assert!(!found.is_empty(), "{}", path.display());
+        for plugin in found {
+            let place = format!("{}: {}", path.display(), plugin["name"]);
+            assert_eq!(plugin["vm_config"]["vm_id"], "weir", "{place}");
+            assert_eq!(plugin["failure_policy"], "FAIL_RELOAD", "{place}");
+            // model-router holds headers, which hangs without the flag.
+            let holds = plugin["root_id"] == "model-router";
+            let flag = plugin["allow_on_headers_stop_iteration"] == true;
+            assert_eq!(holds, flag, "{place}");
+        }
+    }
+}
+
+/// The compose file mounts what the Makefile makes, and runs the Envoy the tests run.
+#[test]
+fn the_compose_file_fits_the_makefile() {
+    let compose = yaml(&root().join("docker-compose.yml"));
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    let version = makefile
+        .lines()
+        .find_map(|line| line.strip_prefix("ENVOY_VERSION := "))
+        .unwrap();
+    let services = compose["services"].as_object().unwrap();
+    assert_eq!(
+        services["envoy"]["image"],
+        format!("envoyproxy/envoy:v{version}")
+    );
+    let made = [
+        "./",
+        "./envoy",
+        "./target/weir",
+        "./target/release/mock-llm",
+    ];
+    for (name, service) in services {
+        for volume in service["volumes"].as_array().unwrap() {
+            let host = volume.as_str().unwrap().split(':').next().unwrap();
+            assert!(made.contains(&host), "{name} mounts {host}");
+        }
+    }
+    // The ports it publishes are those the configuration listens on, opened to the container.
+    let config = std::fs::read_to_string(root().join("envoy/quickstart/envoy.yaml")).unwrap();
+    for port in services["envoy"]["ports"].as_array().unwrap() {
+        let port = port.as_str().unwrap().rsplit(':').next().unwrap();
+        let listens = format!("address: 127.0.0.1, port_value: {port} ");
+        assert_eq!(config.matches(&listens).count(), 1, "{port}");
+        assert!(
+            services["envoy"]["command"]
+                .as_str()
+                .unwrap()
+                .contains(port),
+            "{port}"
+        );
+    }
+}
