@@ -26,7 +26,7 @@ async fn a_dead_or_failing_provider_is_left_within_one_request() {
     let config = json!({"models": {"m": {"provider": "ha", "upstream_model": "m-2025"}}});
     let mut rig = Rig::start_by_sockets(&["first", "second"], |b, socket| {
         b.wasm(model_router(config))
-            .raw_cluster(cluster(["first", "second"].map(|name| socket(name))))
+            .raw_cluster(cluster(["first", "second"].map(socket)))
             .raw_route(json!({
                 "match": {"prefix": "/", "headers": [{"name": "x-ai-model", "string_match": {"exact": "m"}}]},
                 "route": {

@@ -3,6 +3,14 @@
 //!
 //! Every test ends by making sure that Envoy is alive and that nothing in it has trapped.
 
+// Helpers of tests assert as tests do.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
 mod configuration;
 mod driver;
 mod failover;

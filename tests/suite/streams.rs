@@ -93,8 +93,10 @@ impl Pair {
             record: false,
         };
         let config = json!({"restore_model": restore});
+        // By default Envoy keeps an HTTP/1 client a second before it tells of an abort.
+        let soon = json!({"delayed_close_timeout": "0.02s"});
         Self {
-            rig: Rig::start_with(&["openai"], 2, http2, |b| b.wasm(model_router(config))).await,
+            rig: Rig::start_with(&["openai"], 2, http2, |b| b.wasm(model_router(config)).hcm(soon)).await,
             reference: MockLlm::start(Listen::Unix(socket.clone()), options)
                 .await
                 .unwrap(),

@@ -173,6 +173,7 @@ mod tests {
     #[test]
     fn many_stars_stay_cheap() {
         let glob = Glob::new(&"*a".repeat(100)).unwrap();
-        assert!(!glob.matches(&"a".repeat(4000).replace("aa", "ab")[..3999].replace('a', "b")));
+        assert!(!glob.matches(&"a".repeat(99)));
+        assert!(!glob.matches(&format!("{}b", "a".repeat(4000))));
     }
 }

@@ -13,8 +13,10 @@ use crate::{Driver, Flow};
 /// A policy of a module.
 pub struct Entry {
     name: &'static str,
-    configure: fn(&[u8]) -> Result<Box<dyn Plugin>, ConfigError>,
+    configure: Configure,
 }
+
+type Configure = fn(&[u8]) -> Result<Box<dyn Plugin>, ConfigError>;
 
 impl Entry {
     /// The entry of a policy.

@@ -1,6 +1,6 @@
 //! The promises of README.md, in real Envoy with two workers.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use serde_json::{Value, json};
 use weir_testkit::client::{Client, Request, Response};
