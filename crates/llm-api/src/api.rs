@@ -218,6 +218,31 @@ pub fn recognise(method: &str, path: &str) -> Option<Call> {
     }
 }
 
+/// The API that some server might still take the path for, when [`recognise`] sees none in it:
+/// slashes that are percent-encoded, once or twice, parameters behind a semicolon, white space or
+/// a NUL at the end of a segment. Nobody has an honest use for such a path.
+pub fn disguised(method: &str, path: &str) -> Option<Api> {
+    if !path.contains(['%', ';']) {
+        return None;
+    }
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let once = percent_decode_str(path).decode_utf8_lossy();
+    let twice = percent_decode_str(&once).decode_utf8_lossy();
+    let plain: String = twice
+        .split(['/', '\\'])
+        .map(|segment| {
+            segment
+                .split(['?', '#', ';', '\0'])
+                .next()
+                .unwrap_or_default()
+                .trim()
+        })
+        .filter(|segment| !segment.is_empty())
+        .flat_map(|segment| ["/", segment])
+        .collect();
+    recognise(method, &plain).map(|call| call.api)
+}
+
 /// One segment of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment<'a> {
@@ -368,6 +393,24 @@ mod tests {
             });
             assert_eq!(seen, expected, "{path}");
             assert_eq!(recognise("GET", path), None);
+        }
+    }
+
+    #[test]
+    fn disguises() {
+        for (path, expected) in [
+            ("/v1%2Fchat/completions", Some(Api::OpenAiChat)),
+            ("/v1/chat%252fcompletions", Some(Api::OpenAiChat)),
+            ("/v1/chat%5Ccompletions", Some(Api::OpenAiChat)),
+            ("/v1;x/messages;y=z", Some(Api::AnthropicMessages)),
+            ("/v1/messages%20", Some(Api::AnthropicMessages)),
+            ("/v1/messages%00.txt", Some(Api::AnthropicMessages)),
+            ("/v1/messages%3Fx", Some(Api::AnthropicMessages)),
+            ("/v1%2Ffiles", None),
+            ("/static/a;b/c%20d", None),
+        ] {
+            assert_eq!(recognise("POST", path), None, "{path}");
+            assert_eq!(disguised("POST", path), expected, "{path}");
         }
     }
 

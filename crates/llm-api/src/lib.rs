@@ -27,7 +27,7 @@ pub mod sse;
 mod usage;
 
 pub use answer::Answer;
-pub use api::{Api, Call, Dialect, PathModel, is_json, recognise, segments};
+pub use api::{Api, Call, Dialect, PathModel, disguised, is_json, recognise, segments};
 pub use prompt::{Place, Prompt, PromptSize};
 pub use request::{Request, StreamOptions};
 pub use splice::{Edit, splice};

@@ -4,6 +4,8 @@
 //! person reading it has a pager in the other hand. Settings are first read into a type that
 //! mirrors the JSON and then turned into the type that runs; both stages report the same error.
 
+mod strict;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -53,12 +55,15 @@ pub fn load<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigError> {
         json
     };
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        // "." is what the crate calls the root.
-        let place = if path == "." { String::new() } else { path };
-        ConfigError::at(place, error.into_inner().to_string())
-    })?;
+    let strict = strict::Strict(&mut deserializer);
+    let value = serde_path_to_error::deserialize(strict).map_err(
+        |error: serde_path_to_error::Error<serde_json::Error>| {
+            let path = error.path().to_string();
+            // "." is what the crate calls the root.
+            let place = if path == "." { String::new() } else { path };
+            ConfigError::at(place, error.into_inner().to_string())
+        },
+    )?;
     deserializer
         .end()
         .map_err(|error| ConfigError::at("", error.to_string()))?;
@@ -219,7 +224,14 @@ mod tests {
                 r#"{"count": 1} x"#,
                 "trailing characters at line 1 column 14",
             ),
-            ("[", "EOF while parsing a list at line 1 column 1"),
+            (
+                "[",
+                "invalid type: sequence, expected struct Settings at line 1 column 0",
+            ),
+            (
+                r#"{"models": {"a": []}}"#,
+                "at `models.a`: invalid type: sequence, expected struct Inner at line 1 column 17",
+            ),
         ] {
             let error = load::<Settings>(json.as_bytes()).unwrap_err();
             assert_eq!(error.to_string(), expected, "for {json}");

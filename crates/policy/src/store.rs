@@ -55,9 +55,9 @@ pub trait Store {
     fn set(&self, key: &str, bytes: &[u8], expect: Expect) -> Result<(), StoreError>;
 }
 
-/// How often [`update`] tries. Two workers incrementing one key without pause conflict once in
-/// ten thousand times, so running out means that something is wrong with the host.
-const MAX_TRIES: u32 = 64;
+/// How often [`update`] tries. Losing this often, with a longer pause each time, means that
+/// something is wrong with the host.
+const MAX_TRIES: u32 = 128;
 
 /// Outcome of an [`update`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,9 @@ pub fn update<T>(
     mut change: impl FnMut(Option<&[u8]>) -> (Option<Vec<u8>>, T),
 ) -> Result<Updated<T>, UpdateError> {
     for conflicts in 0..MAX_TRIES {
+        if conflicts > 0 {
+            back_off(key, conflicts);
+        }
         let entry = store.get(key).map_err(failed)?;
         let (bytes, value) = change(entry.as_ref().map(|e| e.bytes.as_slice()));
         let Some(bytes) = bytes else {
@@ -113,6 +116,21 @@ pub fn update<T>(
         }
     }
     Err(UpdateError::Contended)
+}
+
+/// Pauses the loser of a round. Two workers that change one key without pause fall into step, in
+/// which one of them reads just behind the other and loses every round; a pause of another
+/// length each time breaks the step. There is no sleep in a VM, so it spins: at first for some
+/// tens of nanoseconds, in the end for some tens of microseconds.
+fn back_off(key: &str, conflicts: u32) {
+    let mut hash = u64::from(conflicts);
+    // The address tells workers apart, which the key alone does not.
+    hash ^= key.as_ptr().addr() as u64;
+    hash = (hash ^ (hash >> 7)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let most = 32_u64 << conflicts.min(10);
+    for step in 0..(hash >> 32) % most {
+        std::hint::black_box(step);
+    }
 }
 
 fn failed(error: StoreError) -> UpdateError {

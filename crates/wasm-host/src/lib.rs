@@ -5,7 +5,7 @@
 //! - [`Host`]: the host calls a driver needs. In Envoy they are raw calls that return statuses:
 //!   the SDK's wrappers panic on statuses they do not expect, and a panic is an outage of a
 //!   worker. In tests they are a simulated Envoy.
-//! - [`module!`]: makes a `.wasm` of one or several policies, told apart by `root_id`.
+//! - [`module!`], [`bundle!`]: make a `.wasm` of one policy, or of several told apart by `root_id`.
 
 mod driver;
 mod host;
@@ -19,13 +19,29 @@ pub use driver::{Driver, Flow};
 pub use host::{Host, Map, Side, Status};
 
 #[cfg(target_arch = "wasm32")]
-pub use shell::{Entry, start};
+pub use shell::{Entry, Module, start};
 
-/// Makes a module of the given policies. With one policy any `root_id` will do; with several
-/// the `root_id` must be the name of one of them.
+/// Makes a module of one policy. Any `root_id` will do.
 #[macro_export]
 macro_rules! module {
+    ($policy:ty) => {
+        $crate::initialize!($crate::Module::Single, $policy);
+    };
+}
+
+/// Makes a module of several policies. The `root_id` must be the name of one of them.
+#[macro_export]
+macro_rules! bundle {
     ($($policy:ty),+ $(,)?) => {
+        $crate::initialize!($crate::Module::Bundle, $($policy),+);
+    };
+}
+
+/// The entry point of a module; see [`module!`] and [`bundle!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! initialize {
+    ($kind:path, $($policy:ty),+) => {
         /// Called by the proxy once for each VM.
         #[cfg(target_arch = "wasm32")]
         #[unsafe(no_mangle)]
@@ -37,7 +53,7 @@ macro_rules! module {
             // SAFETY: the reactor ABI has the embedder call `_initialize` exactly once, and it
             // is for `_initialize` to run the constructors.
             unsafe { __wasm_call_ctors() };
-            $crate::start(ENTRIES);
+            $crate::start($kind(ENTRIES));
         }
     };
 }

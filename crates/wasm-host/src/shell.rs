@@ -28,11 +28,40 @@ impl Entry {
     }
 }
 
-static ENTRIES: OnceLock<&'static [Entry]> = OnceLock::new();
+/// The policies of a module.
+#[derive(Clone, Copy)]
+pub enum Module {
+    /// One, whatever the `root_id`.
+    Single(&'static [Entry]),
+    /// The one the `root_id` names.
+    Bundle(&'static [Entry]),
+}
+
+impl Module {
+    fn entry(self, root_id: &[u8]) -> Result<&'static Entry, String> {
+        let entries = match self {
+            Self::Single([only]) => return Ok(only),
+            Self::Single(entries) | Self::Bundle(entries) => entries,
+        };
+        let named = entries
+            .iter()
+            .find(|entry| entry.name.as_bytes() == root_id);
+        named.ok_or_else(|| {
+            let names: Vec<_> = entries.iter().map(|entry| entry.name).collect();
+            format!(
+                "root_id `{}` names no filter of this module; it has {}",
+                String::from_utf8_lossy(root_id),
+                names.join(", ")
+            )
+        })
+    }
+}
+
+static MODULE: OnceLock<Module> = OnceLock::new();
 
 /// Registers a module's policies with the proxy. Called by [`module!`](crate::module).
-pub fn start(entries: &'static [Entry]) {
-    ENTRIES.get_or_init(|| entries);
+pub fn start(module: Module) {
+    MODULE.get_or_init(|| module);
     // Fails only when a logger is there already, which is ours.
     let _ = log::set_logger(&Logger);
     std::panic::set_hook(Box::new(|panic| raw::log(5, &panic.to_string())));
@@ -102,21 +131,13 @@ impl RootContext for Root {
             _ => log::LevelFilter::Off,
         });
         let root_id = raw::property(&["plugin_root_id"]).unwrap_or_default();
-        let entries = ENTRIES.get().copied().unwrap_or_default();
-        let entry = match entries {
-            [only] => only,
-            _ => match entries.iter().find(|e| e.name.as_bytes() == root_id) {
-                Some(entry) => entry,
-                None => {
-                    let names: Vec<_> = entries.iter().map(|e| e.name).collect();
-                    log::error!(
-                        "root_id `{}` names no filter of this module; it has {}",
-                        String::from_utf8_lossy(&root_id),
-                        names.join(", ")
-                    );
-                    return false;
-                }
-            },
+        let module = MODULE.get().copied().unwrap_or(Module::Bundle(&[]));
+        let entry = match module.entry(&root_id) {
+            Ok(entry) => entry,
+            Err(message) => {
+                log::error!("{message}");
+                return false;
+            }
         };
         let name = entry.name;
         let json = match size {

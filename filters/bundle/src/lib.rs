@@ -4,4 +4,4 @@
 pub use model_router::ModelRouter;
 
 #[cfg(target_arch = "wasm32")]
-weir_wasm_host::module!(ModelRouter);
+weir_wasm_host::bundle!(ModelRouter);

@@ -82,6 +82,23 @@ pub(crate) fn well_formed(headers: &Headers) -> Result<(), Refused> {
     Ok(())
 }
 
+/// The refusal of a path that only a careless server would take for one of an API.
+pub(crate) fn oddly_spelt() -> Refused {
+    Refused::malformed(
+        "The request path is spelt in a way that is not accepted here.",
+        "weir_bad_path",
+        "an API path in disguise",
+    )
+}
+
+/// Whether Envoy has joined two credentials into one value, as it does with headers it keeps in
+/// a place of their own. No token of these schemes has a comma (RFC 6750, RFC 7617).
+fn joined(value: &[u8]) -> bool {
+    let scheme = value.split(|&b| b == b' ').next().unwrap_or_default();
+    let single = scheme.eq_ignore_ascii_case(b"bearer") || scheme.eq_ignore_ascii_case(b"basic");
+    single && value.contains(&b',')
+}
+
 /// Says who is calling. A credential that is given twice is refused: which of them counts would
 /// depend on who reads it.
 pub(crate) fn identify(
@@ -90,7 +107,8 @@ pub(crate) fn identify(
     headers: &Headers,
 ) -> Result<Option<Identity>, Refused> {
     let credentials = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
-    if let Some(name) = credentials.iter().find(|n| headers.all(n).count() > 1) {
+    let twice = |name: &&&str| headers.all(name).count() > 1 || headers.all(name).any(joined);
+    if let Some(name) = credentials.iter().find(twice) {
         return Err(ambiguous(name));
     }
     let mut identity = identity::resolve(&config.identity, headers, cx.attributes)

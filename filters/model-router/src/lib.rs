@@ -18,7 +18,9 @@ use std::rc::Rc;
 
 use weir_llm_api::error::{Reason, Refusal};
 use weir_llm_api::json::{Text, escape};
-use weir_llm_api::{Api, Call, Dialect, Edit, PathModel, PromptSize, Request, recognise, splice};
+use weir_llm_api::{
+    Api, Call, Dialect, Edit, PathModel, PromptSize, Request, disguised, recognise, splice,
+};
 use weir_policy::names::{OTHER, fact, metric};
 use weir_policy::{
     BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
@@ -30,7 +32,7 @@ use crate::answer::ModelInAnswer;
 use crate::catalog::Model;
 use crate::config::{Config, OnUnreadable};
 use crate::decide::decide;
-use crate::intake::{configured_call, identify, readable, strip, well_formed};
+use crate::intake::{configured_call, identify, oddly_spelt, readable, strip, well_formed};
 use crate::refused::{Refused, invalid};
 use crate::rules::{Needs, Subject};
 
@@ -130,10 +132,12 @@ impl Exchange for Routing {
         {
             return self.list(cx, headers, &asked);
         }
-        let Some(call) =
-            recognise(method, &path).or_else(|| configured_call(&config, method, &path))
-        else {
-            return HeadAnswer::Ignore;
+        let known = recognise(method, &path).or_else(|| configured_call(&config, method, &path));
+        let Some(call) = known else {
+            return match disguised(method, &path) {
+                Some(api) => HeadAnswer::Reply(oddly_spelt().reply(cx, api.dialect())),
+                None => HeadAnswer::Ignore,
+            };
         };
         let api = call.api;
         self.call = Some(call);
