@@ -65,14 +65,14 @@ async fn no_addition_is_lost_among_four_workers() {
 }
 
 /// Touches every owner of the range once, by all clients at the same time.
-async fn touch(clients: &[Client], owners: Range<u32>) {
-    const SLICE: u32 = 5000;
+async fn touch(clients: &[Client], owners: Range<usize>) {
+    const SLICE: usize = 5000;
     let mut touching = JoinSet::new();
-    let each = owners.len() as u32 / clients.len() as u32;
-    for (client, from) in clients.iter().zip(owners.step_by(each as usize)) {
+    let each = owners.len() / clients.len();
+    for (client, from) in clients.iter().zip(owners.step_by(each)) {
         let client = client.clone();
         touching.spawn(async move {
-            for from in (from..from + each).step_by(SLICE as usize) {
+            for from in (from..from + each).step_by(SLICE) {
                 let range = format!("{from}-{}", from + SLICE);
                 ask(&client, "x-probe-owners", &range).await;
             }

@@ -59,8 +59,11 @@ pub fn load<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConfigError> {
     let value = serde_path_to_error::deserialize(strict).map_err(
         |error: serde_path_to_error::Error<serde_json::Error>| {
             let path = error.path().to_string();
-            // "." is what the crate calls the root.
-            let place = if path == "." { String::new() } else { path };
+            // The crate calls the root "." and a key it was still reading "?".
+            let place = match path.trim_end_matches(".?") {
+                "." | "?" => "",
+                place => place,
+            };
             ConfigError::at(place, error.into_inner().to_string())
         },
     )?;
