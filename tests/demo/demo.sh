@@ -31,6 +31,7 @@ ask 'A model nobody declared: 404, in the shape of the API' 'model_not_found' \
   "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"gpt-9\", $user}"
 ask 'A second "model" key: refused, for who knows which one the upstream would read' "given more than once" \
   "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"fast\", \"model\": \"gpt-4.1\", $user}"
+ask 'What is no AI request is sent to no provider' '^HTTP.* 404' "$base/v1/files" -X POST -d x
 ask 'The list of models' '"id":"gpt-4.1-mini"' "$base/v1/models"
 
 printf '\n\033[1mWhat Prometheus sees\033[0m\n'

@@ -63,7 +63,7 @@ fn nowhere() -> Bootstrap {
 #[tokio::test]
 async fn a_bad_configuration_stops_the_start_and_names_its_place() {
     // A start is expensive: the whole table is gone through with live updates.
-    for (bootstrap, expected) in bad(&nowhere()).step_by(7) {
+    for (bootstrap, expected) in bad(&nowhere()).step_by(11) {
         let log = Envoy::try_start(&bootstrap, 2).await;
         assert_said(&log.expect_err(expected), expected);
     }
@@ -138,7 +138,7 @@ async fn the_bundle_routes_like_the_module() {
 
 #[tokio::test]
 async fn the_bundle_refuses_a_filter_it_does_not_have() {
-    for root_id in ["", "model_router", "token-limit"] {
+    for root_id in ["", "token-limit"] {
         let log = Envoy::try_start(&nowhere().wasm(bundle(root_id)), 2).await;
         let log = log
             .map(|envoy| envoy.log())

@@ -50,6 +50,12 @@ fn shipped_configurations_are_loaded_by_envoy() {
             assert_eq!(plugin["vm_config"]["vm_id"], "weir", "{place}");
             assert_eq!(plugin["failure_policy"], "FAIL_RELOAD", "{place}");
             // model-router holds headers, which hangs without the flag.
+            // Without this a client chooses its own address.
+            let config = plugin["configuration"]["value"].as_str().unwrap();
+            if config.contains("source_ip") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(text.contains("use_remote_address: true"), "{place}");
+            }
             let holds = plugin["root_id"] == "model-router";
             let flag = plugin["allow_on_headers_stop_iteration"] == true;
             assert_eq!(holds, flag, "{place}");

@@ -8,11 +8,11 @@ mkdir -p .tools
 
 # "1.40.0" of "…/1.40.0/Clean/RELEASE/BoringSSL"
 version_of() { "$1" --version 2>/dev/null | sed -nE 's|.*/([0-9]+\.[0-9]+\.[0-9]+)[^/]*/.*|\1|p' | head -n 1; }
-# Filter state by name and reload after a trap need 1.33 or newer.
-supported() { [[ $(version_of "$1") =~ ^1\.([0-9]+)\. ]] && ((BASH_REMATCH[1] >= 33)); }
+# `allow_on_headers_stop_iteration` and `request_body_buffer_limit` need 1.36 or newer.
+supported() { [[ $(version_of "$1") =~ ^1\.([0-9]+)\. ]] && ((BASH_REMATCH[1] >= 36)); }
 
 if [ -n "${ENVOY:-}" ]; then
-  supported "$ENVOY" || { echo "ENVOY=$ENVOY is not an Envoy of 1.33 or newer" >&2; exit 1; }
+  supported "$ENVOY" || { echo "ENVOY=$ENVOY is not an Envoy of 1.36 or newer" >&2; exit 1; }
   ln -sfn "$(realpath "$ENVOY")" .tools/envoy
 elif [ -x .tools/envoy ] && [ "$(version_of .tools/envoy)" = "$version" ]; then
   exit 0

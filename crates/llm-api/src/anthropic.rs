@@ -42,7 +42,7 @@ pub(crate) fn messages<'a>(
                 )
             })?,
             3 => request.output_cap = count(cursor)?,
-            4 => request.stream = cursor.bool_or_skip()?,
+            4 => request.stream = cursor.bool_or_null("stream")?,
             5 => request.tools |= tools(cursor, prompt)?,
             6 if cursor.kind()? == Kind::Object => {
                 cursor.fields(&["format"], |cursor, _| format(cursor, prompt))?;

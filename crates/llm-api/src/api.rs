@@ -142,7 +142,8 @@ pub struct Call {
 
 /// Recognises a request by method and `:path`, or says that it is none of ours.
 pub fn recognise(method: &str, path: &str) -> Option<Call> {
-    if method != "POST" {
+    // Methods are case-sensitive, but not every server knows.
+    if !method.eq_ignore_ascii_case("POST") {
         return None;
     }
     let segments = segments(path);
@@ -154,8 +155,6 @@ pub fn recognise(method: &str, path: &str) -> Option<Call> {
     };
     let last = from_end(1)?;
     let is = |n: usize, word: &str| from_end(n).is_some_and(|s| s.text.eq_ignore_ascii_case(word));
-    let azure = (is(3, "deployments"), 2);
-    let azure_chat = (is(4, "deployments"), 3);
     let model_at = |n: usize| {
         from_end(n).map(|segment| PathModel {
             name: segment.text.clone().into_owned(),
@@ -167,10 +166,27 @@ pub fn recognise(method: &str, path: &str) -> Option<Call> {
         path_model: None,
         path_stream: None,
     };
-    let deployed = |api, (azure, at): (bool, usize)| Call {
-        path_model: if azure { model_at(at) } else { None },
-        ..call(api)
+    // Behind `deployments` or `engines` the path names the model, whatever the body says. A name
+    // of several segments, or of none, is read differently by different servers.
+    let deployed = |api, verb: usize| {
+        let marker = segments.iter().rposition(|segment| {
+            let text = &segment.text;
+            text.eq_ignore_ascii_case("deployments") || text.eq_ignore_ascii_case("engines")
+        });
+        let first = segments.len().saturating_sub(verb);
+        let path_model = match marker.filter(|&at| at < first) {
+            None => None,
+            Some(at) if at + 2 == first => model_at(verb + 1),
+            Some(_) => return None,
+        };
+        Some(Call {
+            path_model,
+            ..call(api)
+        })
     };
+    let behind_marker = is(3, "deployments") || is(3, "engines");
+    // `/v1/completions`, `/openai/…`, Azure, or a gateway's bare `/completions`.
+    let rooted = is(2, "v1") || is(2, "openai") || behind_marker || segments.len() == 1;
     let bedrock = |api, stream| Call {
         path_model: model_at(2),
         path_stream: Some(stream),
@@ -178,19 +194,17 @@ pub fn recognise(method: &str, path: &str) -> Option<Call> {
     };
 
     match last.text.to_ascii_lowercase().as_str() {
-        "completions" if is(2, "chat") => Some(deployed(Api::OpenAiChat, azure_chat)),
-        "completions" if is(2, "v1") || azure.0 => Some(deployed(Api::OpenAiCompletions, azure)),
-        "embeddings" if is(2, "v1") || is(2, "openai") || azure.0 => {
-            Some(deployed(Api::OpenAiEmbeddings, azure))
-        }
-        "responses" if is(2, "v1") || is(2, "openai") => Some(call(Api::OpenAiResponses)),
+        "completions" if is(2, "chat") => deployed(Api::OpenAiChat, 2),
+        "completions" if rooted => deployed(Api::OpenAiCompletions, 1),
+        "embeddings" if rooted => deployed(Api::OpenAiEmbeddings, 1),
+        "responses" if rooted => deployed(Api::OpenAiResponses, 1),
         "messages" if is(2, "v1") => Some(call(Api::AnthropicMessages)),
         "count_tokens" if is(2, "messages") => Some(call(Api::AnthropicCountTokens)),
         "converse" if is(3, "model") => Some(bedrock(Api::BedrockConverse, false)),
         "converse-stream" if is(3, "model") => Some(bedrock(Api::BedrockConverse, true)),
         "invoke" if is(3, "model") => Some(bedrock(Api::BedrockInvoke, false)),
         "invoke-with-response-stream" if is(3, "model") => Some(bedrock(Api::BedrockInvoke, true)),
-        _ if is(2, "models") || is(2, "tunedModels") => {
+        _ if is(2, "models") || is(2, "tunedModels") || is(2, "endpoints") => {
             let (name, verb) = last.text.rsplit_once(':')?;
             let anthropic = is(3, "anthropic");
             let (api, stream) = match verb.to_ascii_lowercase().as_str() {
@@ -199,12 +213,9 @@ pub fn recognise(method: &str, path: &str) -> Option<Call> {
                 "rawpredict" | "streamrawpredict" if anthropic => (Api::AnthropicMessages, None),
                 _ => return None,
             };
-            // The colon may be percent-encoded itself: then there is no span to edit.
-            let raw = path.get(last.span.clone())?;
-            let end = last.span.start
-                + raw
-                    .rfind(':')
-                    .or_else(|| raw.to_ascii_lowercase().rfind("%3a"))?;
+            // The colon may be percent-encoded itself.
+            let raw = path.get(last.span.clone())?.to_ascii_lowercase();
+            let end = last.span.start + raw.rfind(':').max(raw.rfind("%3a"))?;
             Some(Call {
                 api,
                 path_model: Some(PathModel {
@@ -220,11 +231,9 @@ pub fn recognise(method: &str, path: &str) -> Option<Call> {
 
 /// The API that some server might still take the path for, when [`recognise`] sees none in it:
 /// slashes that are percent-encoded, once or twice, parameters behind a semicolon, white space or
-/// a NUL at the end of a segment. Nobody has an honest use for such a path.
+/// control characters at the end of a segment, a model of several segments behind `deployments`
+/// or `engines`. Nobody has an honest use for such a path.
 pub fn disguised(method: &str, path: &str) -> Option<Api> {
-    if !path.contains(['%', ';']) {
-        return None;
-    }
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let once = percent_decode_str(path).decode_utf8_lossy();
     let twice = percent_decode_str(&once).decode_utf8_lossy();
@@ -240,7 +249,19 @@ pub fn disguised(method: &str, path: &str) -> Option<Api> {
         .filter(|segment| !segment.is_empty())
         .flat_map(|segment| ["/", segment])
         .collect();
-    recognise(method, &plain).map(|call| call.api)
+    recognise(method, &plain).map(|call| call.api).or_else(|| {
+        // Only a bad model in the path keeps these from being recognised.
+        let verb = if plain.to_ascii_lowercase().ends_with("/chat/completions") {
+            Api::OpenAiChat
+        } else {
+            recognise(method, &format!("/v1/{}", plain.rsplit('/').next()?))?.api
+        };
+        let marked = segments(&plain).iter().any(|segment| {
+            let text = segment.text.to_ascii_lowercase();
+            text == "deployments" || text == "engines"
+        });
+        (marked && method.eq_ignore_ascii_case("POST")).then_some(verb)
+    })
 }
 
 /// One segment of a path.
@@ -379,6 +400,22 @@ mod tests {
                 "/model/a.b-v1:0/invoke",
                 Some((BedrockInvoke, Some("a.b-v1:0"), Some(false))),
             ),
+            (
+                "/engines/gpt-5/chat/completions",
+                Some((OpenAiChat, Some("gpt-5"), None)),
+            ),
+            (
+                "/v1/engines/gpt-5/completions",
+                Some((OpenAiCompletions, Some("gpt-5"), None)),
+            ),
+            ("/completions", Some((OpenAiCompletions, None, None))),
+            ("/embeddings", Some((OpenAiEmbeddings, None, None))),
+            ("/responses", Some((OpenAiResponses, None, None))),
+            ("/survey/responses", None),
+            (
+                "/v1/projects/p/locations/l/endpoints/123:generateContent",
+                Some((GeminiGenerate, Some("123"), Some(false))),
+            ),
             ("/v1/models", None),
             ("/", None),
             ("*", None),
@@ -392,6 +429,7 @@ mod tests {
                 )
             });
             assert_eq!(seen, expected, "{path}");
+            assert_eq!(recognise("post", path), call, "{path}");
             assert_eq!(recognise("GET", path), None);
         }
     }
@@ -406,6 +444,18 @@ mod tests {
             ("/v1/messages%20", Some(Api::AnthropicMessages)),
             ("/v1/messages%00.txt", Some(Api::AnthropicMessages)),
             ("/v1/messages%3Fx", Some(Api::AnthropicMessages)),
+            ("/v1/chat/completions%0a", Some(Api::OpenAiChat)),
+            (
+                "/openai/deployments/azure/gpt-5/chat/completions",
+                Some(Api::OpenAiChat),
+            ),
+            (
+                "/openai/deployments/gpt-5/extensions/chat/completions",
+                Some(Api::OpenAiChat),
+            ),
+            ("/engines/chat/completions", Some(Api::OpenAiChat)),
+            ("/v1/engines/a/b/completions", Some(Api::OpenAiCompletions)),
+            ("/openai/deployments/d/audio/speech", None),
             ("/v1%2Ffiles", None),
             ("/static/a;b/c%20d", None),
         ] {

@@ -195,7 +195,12 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// [`Fault::NotUtf8`], [`Fault::Empty`].
     pub fn lenient(bytes: &'a [u8]) -> Result<Self, Fault> {
-        Self::new(bytes, false)
+        let mut cursor = Self::new(bytes, false)?;
+        // Some servers put a byte order mark before what they send; most clients skip it.
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            cursor.at = 3;
+        }
+        Ok(cursor)
     }
 
     fn new(bytes: &'a [u8], strict: bool) -> Result<Self, Fault> {
@@ -394,6 +399,21 @@ impl<'a> Cursor<'a> {
             self.string().map(Some)
         } else {
             self.skip().map(|_| None)
+        }
+    }
+
+    /// Reads `true`, `false` or `null` under `key`. Decoders in common use take `"true"` and 1 for
+    /// true, so anything else would mean one thing here and another upstream.
+    ///
+    /// # Errors
+    /// [`Fault::WrongType`]; faults of the document.
+    pub fn bool_or_null(&mut self, key: &'static str) -> Result<Option<bool>, Fault> {
+        match self.kind()? {
+            Kind::Bool | Kind::Null => self.bool_or_skip(),
+            _ => {
+                self.skip()?;
+                Err(Fault::WrongType(key, "a boolean"))
+            }
         }
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn chat<'a>(
             1 => list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
                 message(cursor, request, prompt)
             })?,
-            2 => request.stream = cursor.bool_or_skip()?,
+            2 => request.stream = cursor.bool_or_null("stream")?,
             3 => request.stream_options = stream_options(cursor)?,
             4 => request.output_cap = count(cursor)?,
             5 => older_cap = count(cursor)?,
@@ -187,7 +187,7 @@ pub(crate) fn completions<'a>(
                 strings_or_tokens(cursor, prompt)?;
             }
             2 => text(cursor, Place::Content, prompt)?,
-            3 => request.stream = cursor.bool_or_skip()?,
+            3 => request.stream = cursor.bool_or_null("stream")?,
             4 => request.stream_options = stream_options(cursor)?,
             5 => request.output_cap = count(cursor)?,
             // `best_of` makes and bills more answers than it returns.
@@ -244,7 +244,7 @@ pub(crate) fn responses<'a>(
                 item(cursor, request, prompt)
             })?,
             2 => leaves(cursor, Place::System, prompt)?,
-            3 => request.stream = cursor.bool_or_skip()?,
+            3 => request.stream = cursor.bool_or_null("stream")?,
             4 => request.output_cap = count(cursor)?,
             5 => request.tools |= tools(cursor, prompt)?,
             6 if cursor.kind()? == Kind::Object => {

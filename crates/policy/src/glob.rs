@@ -1,7 +1,7 @@
 //! Globs over names: `*` stands for any run of characters, `?` for one.
 //!
 //! Matching is done by `wildmatch`, which never backtracks further than the last `*`, so its
-//! time is bounded by pattern length times name length; both are bounded here.
+//! time is bounded by the length of the pattern, which is bounded here, times that of the name.
 
 use serde::{Deserialize, Deserializer, de};
 use wildmatch::WildMatch;

@@ -100,6 +100,9 @@ impl TryFrom<SourceSettings> for IdentitySource {
         }
         let mut found = Vec::new();
         if let Some(claim) = s.jwt_claim {
+            if claim.0.iter().any(String::is_empty) {
+                return Err("`jwt_claim` wants the name of a claim".to_owned());
+            }
             found.push(Self::JwtClaim {
                 payload: s.payload.unwrap_or_else(|| "jwt_payload".to_owned()),
                 claim: claim.0,

@@ -9,7 +9,9 @@
 //! A slot whose state has expired is free. When an owner comes to a bucket in which every slot
 //! is live, it gets the table's one *overflow* slot, shared with every other owner in that
 //! position: they may be held back by each other, but nobody gets more than is allowed, and
-//! memory does not grow.
+//! memory does not grow. From then on all newcomers of that bucket go to overflow until what is
+//! held there has expired: an owner that left something in overflow must not start afresh in a
+//! slot that has become free.
 //!
 //! What it cannot do: with all slots in use, owners that hash into a full bucket overflow while
 //! other buckets may still have room. Size the table at twice the owners expected at a time.
@@ -22,8 +24,13 @@ use crate::{Store, UpdateError, update};
 const WAYS: usize = 16;
 /// Layout of the stored bytes; part of every key, so that another layout starts afresh.
 const LAYOUT: u8 = 1;
+/// Bytes of a bucket before its slots: until when newcomers go to overflow.
+const BUCKET_HEAD: usize = 8;
 /// Bytes of a slot before its payload: fingerprint and expiry.
 const SLOT_HEAD: usize = 24;
+/// How long a bucket that was found full sends newcomers to overflow before it is known how long
+/// the overflow slot is held; longer than the two updates in between can take.
+const PROVISIONAL_MS: u64 = 10_000;
 
 /// An owner's fingerprint: 128 bits of SHA-256 over its parts. An attacker who may choose names
 /// cannot find two owners with one fingerprint.
@@ -123,7 +130,7 @@ impl<const N: usize> SlotTable<N> {
 
     /// The most bytes the table's values can ever hold, keys aside.
     pub fn max_bytes(&self) -> usize {
-        (self.buckets as usize + 1) * WAYS * (SLOT_HEAD + N)
+        (self.buckets as usize + 1) * (BUCKET_HEAD + WAYS * (SLOT_HEAD + N))
     }
 
     /// Changes the state of `owner`. The closure gets its live state, or `None` when it has
@@ -141,12 +148,13 @@ impl<const N: usize> SlotTable<N> {
         let key = format!("{}{}", self.prefix, owner.bucket(self.buckets));
         let found = update(store, &key, |bytes| {
             let mut bucket = Bucket::<N>::read(bytes);
-            let Some((at, placement)) = bucket.place(owner, now_ms) else {
-                return (None, None);
-            };
-            bucket.change(at, owner, placement, &mut change)
+            if let Some((at, placement)) = bucket.place(owner, now_ms) {
+                return bucket.change(at, owner, placement, &mut change);
+            }
+            let provisional = now_ms.saturating_add(PROVISIONAL_MS);
+            (bucket.overflow_until(provisional), None)
         })?;
-        if let Some((value, placement)) = found.value {
+        if let Some((value, placement, _)) = found.value {
             return Ok(SlotUpdated {
                 value,
                 placement,
@@ -157,31 +165,34 @@ impl<const N: usize> SlotTable<N> {
         let everybody = Owner([0xff; 16]);
         let shared = update(store, &format!("{}overflow", self.prefix), |bytes| {
             let mut bucket = Bucket::<N>::read(bytes);
-            let live = bucket
+            let (at, placement) = bucket
                 .place(everybody, now_ms)
-                .map(|(_, placement)| placement);
-            bucket.change(
-                0,
-                everybody,
-                live.unwrap_or(Placement::Claimed),
-                &mut change,
-            )
+                .unwrap_or((0, Placement::Claimed));
+            bucket.change(at, everybody, placement, &mut change)
         })?;
-        match shared.value {
-            Some((value, _)) => Ok(SlotUpdated {
-                value,
-                placement: Placement::Overflow,
-                conflicts: found.conflicts.saturating_add(shared.conflicts),
-            }),
-            None => Err(UpdateError::Contended),
-        }
+        let Some((value, _, expires_ms)) = shared.value else {
+            return Err(UpdateError::Contended);
+        };
+        let stamped = update(store, &key, |bytes| {
+            (Bucket::<N>::read(bytes).overflow_until(expires_ms), ())
+        })?;
+        Ok(SlotUpdated {
+            value,
+            placement: Placement::Overflow,
+            conflicts: found.conflicts + shared.conflicts + stamped.conflicts,
+        })
     }
 }
 
 /// The decoded value of one key.
 struct Bucket<const N: usize> {
+    /// Until when newcomers go to overflow.
+    overflow_until_ms: u64,
     slots: Vec<Slot<N>>,
 }
+
+/// A decision that was stored or left, the slot it was about, and when that slot expires.
+type Changed<T> = Option<(T, Placement, u64)>;
 
 #[derive(Clone, Copy)]
 struct Slot<const N: usize> {
@@ -194,7 +205,11 @@ impl<const N: usize> Bucket<N> {
     /// Bytes of another shape than ours cannot occur under our key; they would read as free.
     fn read(bytes: Option<&[u8]>) -> Self {
         let mut slots = Vec::with_capacity(WAYS);
-        for chunk in bytes.unwrap_or_default().chunks_exact(SLOT_HEAD + N) {
+        let bytes = bytes.unwrap_or_default();
+        let (head, bytes) = bytes
+            .split_first_chunk::<BUCKET_HEAD>()
+            .unwrap_or((&[0; 8], b""));
+        for chunk in bytes.chunks_exact(SLOT_HEAD + N) {
             let Some((print, rest)) = chunk.split_first_chunk::<16>() else {
                 continue;
             };
@@ -210,11 +225,22 @@ impl<const N: usize> Bucket<N> {
                 state: *state,
             });
         }
-        Self { slots }
+        Self {
+            overflow_until_ms: u64::from_le_bytes(*head),
+            slots,
+        }
+    }
+
+    /// The bucket's bytes with newcomers sent to overflow until then; none when they are already.
+    fn overflow_until(&mut self, until_ms: u64) -> Option<Vec<u8>> {
+        let later = until_ms > self.overflow_until_ms;
+        self.overflow_until_ms = self.overflow_until_ms.max(until_ms);
+        later.then(|| self.write())
     }
 
     fn write(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.slots.len() * (SLOT_HEAD + N));
+        let mut bytes = Vec::with_capacity(BUCKET_HEAD + self.slots.len() * (SLOT_HEAD + N));
+        bytes.extend_from_slice(&self.overflow_until_ms.to_le_bytes());
         for slot in &self.slots {
             bytes.extend_from_slice(&slot.print);
             bytes.extend_from_slice(&slot.expires_ms.to_le_bytes());
@@ -223,42 +249,39 @@ impl<const N: usize> Bucket<N> {
         bytes
     }
 
-    /// The owner's slot, live or not; else one that is free.
+    /// The owner's slot, live or not; else one that is free and may be given away.
     fn place(&self, owner: Owner, now_ms: u64) -> Option<(usize, Placement)> {
         let mut free = None;
         for (at, slot) in self.slots.iter().enumerate() {
             let live = slot.expires_ms > now_ms;
-            if slot.print == owner.0 {
-                let placement = if live {
-                    Placement::Kept
-                } else {
-                    Placement::Claimed
-                };
-                return Some((at, placement));
+            if slot.print == owner.0 && live {
+                return Some((at, Placement::Kept));
             }
             if !live && free.is_none() {
                 free = Some(at);
             }
+        }
+        if now_ms < self.overflow_until_ms {
+            return None;
         }
         // A bucket grows to its full number of slots only as they are needed.
         free.or((self.slots.len() < WAYS).then_some(self.slots.len()))
             .map(|at| (at, Placement::Claimed))
     }
 
-    #[allow(clippy::type_complexity)]
     fn change<T>(
         &mut self,
         at: usize,
         owner: Owner,
         placement: Placement,
         change: &mut impl FnMut(Option<&[u8; N]>) -> SlotAnswer<N, T>,
-    ) -> (Option<Vec<u8>>, Option<(T, Placement)>) {
-        let live = match placement {
-            Placement::Kept => self.slots.get(at).map(|slot| &slot.state),
-            _ => None,
-        };
-        match change(live) {
-            SlotAnswer::Leave(value) => (None, Some((value, placement))),
+    ) -> (Option<Vec<u8>>, Changed<T>) {
+        let live = self.slots.get(at).filter(|_| placement == Placement::Kept);
+        match change(live.map(|slot| &slot.state)) {
+            SlotAnswer::Leave(value) => {
+                let expires_ms = live.map_or(0, |slot| slot.expires_ms);
+                (None, Some((value, placement, expires_ms)))
+            }
             SlotAnswer::Store {
                 state,
                 expires_ms,
@@ -273,7 +296,7 @@ impl<const N: usize> Bucket<N> {
                     Some(place) => *place = slot,
                     None => self.slots.push(slot),
                 }
-                (Some(self.write()), Some((value, placement)))
+                (Some(self.write()), Some((value, placement, expires_ms)))
             }
         }
     }
@@ -331,8 +354,33 @@ mod tests {
         );
         // Those who have a slot keep it.
         assert_eq!(add(&table, &store, "3", 6, 10), (2, Placement::Kept));
-        // When a slot has expired, the next owner gets it.
-        assert_eq!(add(&table, &store, "late", 11, 10), (1, Placement::Claimed));
+        // A slot has expired, but what is in overflow has not: nobody may start afresh.
+        assert_eq!(
+            add(&table, &store, "late", 11, 10),
+            (3, Placement::Overflow)
+        );
+        assert_eq!(add(&table, &store, "new", 20, 10), (4, Placement::Overflow));
+        // Nobody came to overflow any more and it has expired, as has the provisional stamp.
+        assert_eq!(
+            add(&table, &store, "late", 30 + PROVISIONAL_MS, 10),
+            (1, Placement::Claimed)
+        );
+    }
+
+    /// With the shared slot held for longer than the provisional time, that is what counts.
+    #[test]
+    fn overflow_lasts_as_long_as_what_is_in_it() {
+        let (table, store) = (SlotTable::new("t", 1), MemoryStore::default());
+        for n in 0..WAYS {
+            add(&table, &store, &n.to_string(), 0, 10);
+        }
+        let long = 10 * PROVISIONAL_MS;
+        assert_eq!(add(&table, &store, "late", 5, long).1, Placement::Overflow);
+        assert_eq!(add(&table, &store, "late", long, 10).1, Placement::Overflow);
+        assert_eq!(
+            add(&table, &store, "late", 5 + long + 10, 10).1,
+            Placement::Claimed
+        );
     }
 
     #[test]

@@ -128,6 +128,8 @@ pub struct Play {
     pub attributes: BTreeMap<String, String>,
     /// The number the policy gets as random.
     pub random: u64,
+    /// Whether the proxy refuses every change of the request's headers.
+    pub refuse_header_changes: bool,
 }
 
 impl Default for Play {
@@ -139,6 +141,7 @@ impl Default for Play {
             response_trailers: false,
             attributes: BTreeMap::new(),
             random: 4,
+            refuse_header_changes: false,
         }
     }
 }
@@ -281,6 +284,7 @@ struct Simulated {
     store: Rc<MemoryStore>,
     attributes: Rc<BTreeMap<String, String>>,
     random: u64,
+    refuse_header_changes: bool,
 }
 
 #[derive(Default)]
@@ -309,6 +313,7 @@ impl Simulated {
             store: Rc::default(),
             attributes: Rc::new(play.attributes.clone()),
             random: play.random,
+            refuse_header_changes: play.refuse_header_changes,
         }
     }
 
@@ -347,6 +352,9 @@ impl Simulated {
 
     fn change(&self, map: Map, name: &str, value: Option<&[u8]>) -> Result<(), Status> {
         let mut state = self.state.borrow_mut();
+        if self.refuse_header_changes && map == Map::Request {
+            return Err(Status(10));
+        }
         if !state.settable[map as usize] {
             state
                 .refused

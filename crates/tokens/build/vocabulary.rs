@@ -39,6 +39,16 @@ pub(crate) fn write(out: &Path, name: &str, bpe: &CoreBPE) {
     save("pilots", &table.pilots);
     save("slots", &le(table.slots));
 
+    let mut doubles = vec![0_u8; 2 << 16];
+    for (id, &(_, token)) in (0_usize..).zip(&by_id) {
+        if let [left, right] = *token {
+            let at = usize::from(left) << 8 | usize::from(right);
+            let id = u16::try_from(id).expect("tokens of two bytes have low ids");
+            doubles[at * 2..at * 2 + 2].copy_from_slice(&id.to_le_bytes());
+        }
+    }
+    save("doubles", &doubles);
+
     let mut single = [0; 256];
     let mut splits = Vec::new();
     let mut pairs = Vec::new();

@@ -55,12 +55,6 @@ impl Class {
     pub(crate) fn is_space(self) -> bool {
         matches!(self, Self::Space | Self::LineEnd)
     }
-
-    /// `[^\r\n\p{L}\p{N}]`: what a word may bring along in front.
-    #[inline(always)]
-    pub(crate) fn may_lead(self) -> bool {
-        matches!(self, Self::Other | Self::Mark | Self::Space)
-    }
 }
 
 static BLOCKS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/class_blocks"));

@@ -16,6 +16,7 @@ compile_error!("weir-tokens needs a vocabulary: feature `o200k` or `cl100k`");
 
 mod classes;
 mod encoding;
+mod forward;
 mod hash;
 mod merge;
 mod split;

@@ -1,38 +1,66 @@
-//! How many tokens a piece merges to, without merging it.
+//! How many tokens a piece merges to.
 //!
-//! Byte pair encoding has two properties that spare the merging. The encoding of a text, cut
-//! at one of its token borders, is the encoding of both parts; and a sequence of tokens is an
-//! encoding as soon as every two neighbours are ([`Vocabulary::stay_apart`]). So encodings of
-//! longer and longer beginnings of the piece can be tried, one token at a time, and every
-//! beginning has one encoding at most. (The algorithm of GitHub's `bpe` crate, written anew.)
+//! Byte pair encoding merges the two neighbours of the lowest rank, the leftmost first, until
+//! no two neighbours are a token. Done over a whole piece this costs its length for every
+//! merge, so a long piece is done in windows, and the encodings of windows are joined. That is
+//! exact because of a property of these encodings: a sequence of tokens is the encoding of its
+//! bytes as soon as every two neighbours stay apart ([`Vocabulary::stay_apart`]; GitHub's `bpe`
+//! crate rests on it, too). Neighbours in one window do, so only the two at a joint need a look.
 //!
-//! [`Merger`] tries the longest token first and takes a step back where nothing fits. It
-//! remembers as much as steps back have ever needed, many times over. Should a text need more,
-//! [`count_forward`] decides, which needs no memory of the way and so no steps back: slower,
-//! but in linear time for any text.
+//! A window's last tokens may come out otherwise once more text follows; they are dropped and
+//! the next window begins before them. Should a joint not hold all the same, the windows grow;
+//! should they grow too large, [`forward::count`] decides.
 
-use crate::hash::MAX_TOKEN;
-use crate::vocabulary::{Lengths, Vocabulary};
+use crate::forward;
+use crate::vocabulary::Vocabulary;
 
-/// Tokens that can be stepped back over.
-const STEPS: usize = 1024;
+/// The first size of a window, in bytes: merging in it is quick, most tokens are far shorter.
+const WINDOW: usize = 96;
 
-/// Positions, in bytes, that are remembered as leading nowhere. More than two tokens.
-const DEAD: usize = 4096;
+/// The largest size of a window, in bytes: many times the longest token.
+const LARGEST: usize = 1024;
+
+/// Bits of a merge that hold its position, below its rank.
+const POSITION_BITS: u32 = 14;
+
+/// No merge here. Every merge is less.
+const NONE: u32 = u32::MAX;
+
+/// Merges are looked through in blocks of this many.
+const BLOCK: usize = 16;
 
 /// Counts the tokens of pieces; its memory is used again for each.
+///
+/// A window is a list of tokens, each at the position of its first byte.
 pub(crate) struct Merger {
-    /// The latest tokens, as a ring: rank, and position of the first byte.
-    steps: [(u32, usize); STEPS],
-    /// The latest positions, as a ring of bits: no encoding of the piece has a border there.
-    dead: [u64; DEAD / 64],
+    /// The merge of the token here with the next: its rank, and this position. The lowest
+    /// number is the merge that comes next.
+    merges: [u32; LARGEST],
+    /// The rank of the token here.
+    ranks: [u32; LARGEST],
+    /// Where the next token begins.
+    next: [u16; LARGEST],
+    /// Where the token before begins.
+    previous: [u16; LARGEST],
+}
+
+/// A joint: all before it is decided, unless the next one does not hold.
+#[derive(Clone, Copy)]
+struct Joint {
+    at: usize,
+    /// The rank of the token before.
+    last: Option<u32>,
+    /// Tokens so far.
+    count: u64,
 }
 
 impl Merger {
     pub(crate) fn new() -> Self {
         Self {
-            steps: [(0, 0); STEPS],
-            dead: [0; DEAD / 64],
+            merges: [NONE; LARGEST],
+            ranks: [0; LARGEST],
+            next: [0; LARGEST],
+            previous: [0; LARGEST],
         }
     }
 
@@ -51,142 +79,172 @@ impl Merger {
         self.count_merged(vocabulary, text, start, end)
     }
 
+    /// The same for a piece that is not a token.
     #[inline(never)]
-    fn count_merged(
+    pub(crate) fn count_merged(
         &mut self,
         vocabulary: &Vocabulary,
         text: &[u8],
         start: usize,
         end: usize,
     ) -> u64 {
-        self.count_backtracking(vocabulary, text, start, end)
-            .unwrap_or_else(|| count_forward(vocabulary, text, start, end))
+        let piece = text.get(start..end).unwrap_or_default();
+        if piece.len() <= 2 * WINDOW {
+            return self.merge(vocabulary, piece);
+        }
+        self.count_windows(vocabulary, piece)
+            .unwrap_or_else(|| forward::count(vocabulary, piece))
     }
 
-    /// The count, or `None` when it takes more steps back than are remembered.
-    fn count_backtracking(
-        &mut self,
-        vocabulary: &Vocabulary,
-        text: &[u8],
-        start: usize,
-        end: usize,
-    ) -> Option<u64> {
-        let mut at = start;
-        // The first position whose bit is not yet this piece's.
-        let mut fresh = start;
-        let mut count: usize = 0;
-        let mut kept: usize = 0;
-        let mut last = None;
-        let mut lengths = vocabulary.lengths_at(text, at, end);
-        while at < end {
-            let next = self.next_token(vocabulary, text, at, last, &mut lengths, &mut fresh);
-            if let Some((rank, len)) = next {
-                *self.steps.get_mut(count % STEPS)? = (rank, at);
-                count += 1;
-                kept = (kept + 1).min(STEPS);
-                last = Some(rank);
-                at += len;
-                lengths = vocabulary.lengths_at(text, at, end);
+    /// The count of a long piece, or `None` when its windows grow too large.
+    pub(crate) fn count_windows(&mut self, vocabulary: &Vocabulary, piece: &[u8]) -> Option<u64> {
+        let mut size = WINDOW;
+        let mut joint = Joint {
+            at: 0,
+            last: None,
+            count: 0,
+        };
+        let mut before = joint;
+        loop {
+            let rest = piece.get(joint.at..)?;
+            let window = rest.get(..size).unwrap_or(rest);
+            let count = self.merge(vocabulary, window);
+            let first = self.rank(0);
+            let holds = joint
+                .last
+                .is_none_or(|last| vocabulary.stay_apart(last, first));
+            if holds && window.len() == rest.len() {
+                return Some(joint.count + count);
+            }
+            let next = self.keep(joint, window.len() - window.len() / 4);
+            if holds && next.at > joint.at {
+                before = joint;
+                joint = next;
+                // Large windows are slow, and were perhaps needed only here.
+                size = (size - size / 8).max(WINDOW);
             } else {
-                self.set_dead(at, fresh)?;
-                kept = kept.checked_sub(1)?;
-                count = count.checked_sub(1)?;
-                let (_, before) = *self.steps.get(count % STEPS)?;
-                lengths = vocabulary.lengths_at(text, before, end).below(at - before);
-                at = before;
-                last = match count.checked_sub(1) {
-                    None => None,
-                    Some(_) if kept == 0 => return None,
-                    Some(top) => Some(self.steps.get(top % STEPS)?.0),
-                };
+                if !holds {
+                    joint = before;
+                }
+                size *= 2;
+                if size > LARGEST {
+                    return None;
+                }
             }
         }
-        Some(count as u64)
     }
 
-    /// The longest of the tokens left to try that may follow `last` and does not lead to a
-    /// dead position.
-    #[inline(always)]
-    fn next_token(
-        &mut self,
-        vocabulary: &Vocabulary,
-        text: &[u8],
-        at: usize,
-        last: Option<u32>,
-        lengths: &mut Lengths,
-        fresh: &mut usize,
-    ) -> Option<(u32, usize)> {
-        while let Some(len) = lengths.pop() {
-            if self.is_dead(at + len, fresh) {
-                continue;
+    /// The joint after the last token that ends at `limit` or before, in the window that
+    /// begins at `joint`.
+    fn keep(&self, mut joint: Joint, limit: usize) -> Joint {
+        let begin = joint.at;
+        let mut at = 0;
+        loop {
+            let next = self.next(at);
+            if next > limit {
+                return joint;
             }
-            if let Some(rank) = vocabulary.rank(text, at, len)
-                && last.is_none_or(|last| vocabulary.stay_apart(last, rank))
-            {
-                return Some((rank, len));
-            }
+            joint.last = Some(self.rank(at));
+            joint.count += 1;
+            joint.at = begin + next;
+            at = next;
         }
-        None
     }
 
-    /// Whether `at` is known to lead nowhere. Positions from `fresh` on are not known yet.
-    #[inline(always)]
-    fn is_dead(&mut self, at: usize, fresh: &mut usize) -> bool {
-        while *fresh <= at {
-            // A new word of the ring begins here, or this piece does.
-            let word = *fresh / 64;
-            if let Some(bits) = self.dead.get_mut(word % (DEAD / 64)) {
-                *bits = 0;
+    /// Merges a window, at most [`LARGEST`] bytes; the count of tokens that remain.
+    fn merge(&mut self, vocabulary: &Vocabulary, window: &[u8]) -> u64 {
+        self.spread(vocabulary, window);
+        let len = window.len();
+        let blocks = len.div_ceil(BLOCK);
+        let mut count = len as u64;
+        loop {
+            let merge = self.lowest(blocks);
+            if merge == NONE {
+                return count;
             }
-            *fresh = (word + 1) * 64;
+            count -= 1;
+            let left = (merge & ((1 << POSITION_BITS) - 1)) as usize;
+            let merged = merge >> POSITION_BITS;
+            let right = self.next(left);
+            let after = self.next(right);
+            set(&mut self.ranks, left, merged);
+            set(&mut self.next, left, after as u16);
+            set(&mut self.merges, right, NONE);
+            let mut merge = NONE;
+            if after < len {
+                set(&mut self.previous, after, left as u16);
+                merge = candidate(vocabulary, merged, self.rank(after), left);
+            }
+            set(&mut self.merges, left, merge);
+            if left > 0 {
+                let before = usize::from(get(&self.previous, left));
+                let merge = candidate(vocabulary, self.rank(before), merged, before);
+                set(&mut self.merges, before, merge);
+            }
         }
-        let bits = self.dead.get(at / 64 % (DEAD / 64)).copied().unwrap_or(0);
-        bits >> (at % 64) & 1 != 0
     }
 
-    /// Remembers that `at` leads nowhere; `None` when the ring has moved past it.
+    /// Begins a window with one token for every byte.
     #[inline(always)]
-    fn set_dead(&mut self, at: usize, fresh: usize) -> Option<()> {
-        if at + DEAD < fresh + MAX_TOKEN {
-            return None;
+    fn spread(&mut self, vocabulary: &Vocabulary, window: &[u8]) {
+        let follow = window.iter().skip(1).map(Some).chain([None]);
+        for (at, (&byte, follow)) in window.iter().zip(follow).enumerate() {
+            set(&mut self.ranks, at, vocabulary.byte_rank(byte));
+            set(&mut self.next, at, at as u16 + 1);
+            set(&mut self.previous, at, (at as u16).wrapping_sub(1));
+            let merge = follow
+                .and_then(|&follow| vocabulary.two_bytes(byte, follow))
+                .map_or(NONE, |rank| rank << POSITION_BITS | at as u32);
+            set(&mut self.merges, at, merge);
         }
-        *self.dead.get_mut(at / 64 % (DEAD / 64))? |= 1 << (at % 64);
-        Some(())
+        for at in window.len()..window.len().next_multiple_of(BLOCK) {
+            set(&mut self.merges, at, NONE);
+        }
+    }
+
+    /// The next merge of the first `blocks` blocks.
+    #[inline(always)]
+    fn lowest(&self, blocks: usize) -> u32 {
+        let (all, _) = self.merges.as_chunks::<BLOCK>();
+        let mut lowest = [NONE; BLOCK];
+        for block in all.iter().take(blocks) {
+            for (lowest, &merge) in lowest.iter_mut().zip(block) {
+                *lowest = merge.min(*lowest);
+            }
+        }
+        lowest.into_iter().fold(NONE, u32::min)
+    }
+
+    #[inline(always)]
+    fn rank(&self, at: usize) -> u32 {
+        get(&self.ranks, at)
+    }
+
+    #[inline(always)]
+    fn next(&self, at: usize) -> usize {
+        usize::from(get(&self.next, at))
     }
 }
 
-/// Tokens of the piece, by the encoding of every one of its beginnings.
-///
-/// The state of a beginning is its last token and its count, and only beginnings up to the
-/// longest token back matter.
-#[cold]
-pub(crate) fn count_forward(
-    vocabulary: &Vocabulary,
-    text: &[u8],
-    start: usize,
-    end: usize,
-) -> u64 {
-    const RING: usize = (MAX_TOKEN + 1).next_power_of_two();
-    let mut ring: [Option<(u32, u64)>; RING] = [None; RING];
-    for at in start..end {
-        let state = ring.get_mut(at % RING).and_then(Option::take);
-        if state.is_none() && at > start {
-            continue;
-        }
-        let mut lengths = vocabulary.lengths_at(text, at, end);
-        while let Some(len) = lengths.pop() {
-            if let Some(slot) = ring.get_mut((at + len) % RING)
-                && slot.is_none()
-                && let Some(rank) = vocabulary.rank(text, at, len)
-                && state.is_none_or(|(last, _)| vocabulary.stay_apart(last, rank))
-            {
-                *slot = Some((rank, state.map_or(1, |(_, count)| count + 1)));
-            }
-        }
+/// The merge of two neighbours, the left one at `at`.
+#[inline(always)]
+fn candidate(vocabulary: &Vocabulary, left: u32, right: u32, at: usize) -> u32 {
+    vocabulary
+        .merged(left, right)
+        .map_or(NONE, |rank| rank << POSITION_BITS | at as u32)
+}
+
+/// Positions are below [`LARGEST`]; the mask tells the compiler, which then checks nothing.
+#[inline(always)]
+fn get<T: Copy + Default>(array: &[T; LARGEST], at: usize) -> T {
+    array.get(at % LARGEST).copied().unwrap_or_default()
+}
+
+#[inline(always)]
+fn set<T>(array: &mut [T; LARGEST], at: usize, value: T) {
+    if let Some(place) = array.get_mut(at % LARGEST) {
+        *place = value;
     }
-    // Every text has an encoding, so the end was reached.
-    let state = ring.get(end % RING).copied().flatten();
-    state.map_or((end - start) as u64, |(_, count)| count)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! `build/vocabulary.rs` tells what a rank and an id are. All numbers are little-endian. Every
 //! read is checked: a lookup in a broken table finds nothing, it does not panic.
 
+use crate::forward::Lengths;
 use crate::hash;
 use crate::hash::{MAX_TOKEN, TOKEN_BITS};
 
@@ -18,6 +19,8 @@ pub(crate) struct Vocabulary {
     pub(crate) index: Index,
     /// The rank of every byte.
     pub(crate) single: &'static [u8; 256],
+    /// The id of every two bytes that are a token, else 0.
+    pub(crate) doubles: &'static [u8; 0x2_0000],
     /// The two ranks every rank is merged from; a byte's own rank twice.
     pub(crate) splits: &'static [u8],
     /// Perfect hash from two ranks to the rank they merge to.
@@ -93,26 +96,35 @@ impl Vocabulary {
     /// The rank of the `len` bytes of `text` from `at`, if they are a token.
     #[inline(always)]
     pub(crate) fn rank(&self, text: &[u8], at: usize, len: usize) -> Option<u32> {
-        if len == 1 {
-            return self.byte_rank(*text.get(at)?);
-        }
         number(self.ranks, self.id(text, at, len)?)
     }
 
+    /// The rank of a byte.
     #[inline(always)]
-    fn byte_rank(&self, byte: u8) -> Option<u32> {
-        self.single.get(usize::from(byte)).copied().map(u32::from)
+    pub(crate) fn byte_rank(&self, byte: u8) -> u32 {
+        self.single.get(usize::from(byte)).copied().map_or(0, u32::from)
     }
 
-    /// The lengths of the tokens that may begin at `at` and end at `end` or before.
+    /// The rank of the token of two bytes.
     #[inline(always)]
-    pub(crate) fn lengths_at(&self, text: &[u8], at: usize, end: usize) -> Lengths {
+    pub(crate) fn two_bytes(&self, left: u8, right: u8) -> Option<u32> {
+        let at = usize::from(left) << 8 | usize::from(right);
+        let id = u16::from_le_bytes(*self.doubles.get(at * 2..)?.first_chunk::<2>()?);
+        if id == 0 {
+            return None;
+        }
+        number(self.ranks, usize::from(id))
+    }
+
+    /// The lengths of the tokens that may begin at `at`: all that do, perhaps some more.
+    pub(crate) fn lengths_at(&self, text: &[u8], at: usize) -> Lengths {
         let cell_bits = (self.prefixes.len() * 4).trailing_zeros();
+        let mut lengths = Lengths::default();
         // A byte is always a token.
-        let mut lengths = Lengths { low: 1, high: 0 };
+        lengths.insert(1);
         let mut hash = hash::PREFIX_SEED;
-        let span = text.get(at..end.min(at + MAX_TOKEN)).unwrap_or_default();
-        for (&byte, len) in span.iter().zip(1..) {
+        let span = text.get(at..).unwrap_or_default();
+        for (&byte, len) in span.iter().zip(1..=MAX_TOKEN) {
             hash = hash::prefix_step(hash, byte);
             let cell = (hash >> (64 - cell_bits)) as usize;
             let bits = self.prefixes.get(cell / 4).copied().unwrap_or(0) >> (cell % 4 * 2);
@@ -161,51 +173,9 @@ impl Vocabulary {
 
     /// The rank of the token two neighbours merge to.
     #[inline(always)]
-    fn merged(&self, left: u32, right: u32) -> Option<u32> {
+    pub(crate) fn merged(&self, left: u32, right: u32) -> Option<u32> {
         let rank = self.pairs.find(hash::pair(left, right))?;
         (number_pair(self.splits, rank)? == (left, right)).then_some(rank as u32)
-    }
-}
-
-/// A set of token lengths, 1 to [`MAX_TOKEN`].
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Lengths {
-    low: u64,
-    high: u64,
-}
-
-impl Lengths {
-    #[inline(always)]
-    fn insert(&mut self, len: u32) {
-        if len <= 64 {
-            self.low |= 1 << (len - 1);
-        } else {
-            self.high |= 1 << (len - 65);
-        }
-    }
-
-    /// Takes the longest out.
-    #[inline(always)]
-    pub(crate) fn pop(&mut self) -> Option<usize> {
-        let (half, base) = if self.high != 0 {
-            (&mut self.high, 64)
-        } else {
-            (&mut self.low, 0)
-        };
-        let top = half.checked_ilog2()?;
-        *half ^= 1 << top;
-        Some(base + top as usize + 1)
-    }
-
-    /// Those shorter than `len`.
-    #[inline(always)]
-    pub(crate) fn below(self, len: usize) -> Self {
-        let mask = |len: usize| if len >= 64 { u64::MAX } else { (1 << len) - 1 };
-        let below = len.saturating_sub(1);
-        Self {
-            low: self.low & mask(below),
-            high: self.high & mask(below.saturating_sub(64)),
-        }
     }
 }
 
@@ -226,6 +196,7 @@ macro_rules! vocabulary {
                 slots: table!($name, "slots"),
             },
             single: table!($name, "single"),
+            doubles: table!($name, "doubles"),
             splits: table!($name, "splits"),
             pairs: Index {
                 pilots: table!($name, "pair_pilots"),
@@ -254,6 +225,7 @@ impl Vocabulary {
             self.index.pilots,
             self.index.slots,
             self.single,
+            self.doubles,
             self.splits,
             self.pairs.pilots,
             self.pairs.slots,

@@ -109,7 +109,9 @@ impl<P: Policy, H: Host> Driver<P, H> {
         let Some(answer) = self.step(|exchange, cx| exchange.request_headers(cx, &headers)) else {
             return Flow::Continue;
         };
-        self.apply();
+        if !self.apply() {
+            return self.refuse_unjudged();
+        }
         match answer {
             HeadAnswer::Pass => self.let_go(),
             HeadAnswer::Ignore => {
@@ -295,7 +297,9 @@ impl<P: Policy, H: Host> Driver<P, H> {
         let Some(answer) = self.step(|exchange, cx| exchange.request_body(cx, shown)) else {
             return self.let_go();
         };
-        self.apply();
+        if !self.apply() {
+            return self.refuse_unjudged();
+        }
         match answer {
             BodyAnswer::Pass => self.let_go(),
             BodyAnswer::Reply(reply) => self.answer(reply),
@@ -385,6 +389,10 @@ impl<P: Policy, H: Host> Driver<P, H> {
     /// A request that cannot be judged because the host failed must not pass.
     fn broken(&mut self, call: &str, status: Status) -> Flow {
         self.failure(call, status);
+        self.refuse_unjudged()
+    }
+
+    fn refuse_unjudged(&mut self) -> Flow {
         self.answer(Reply {
             status: 500,
             headers: vec![(
@@ -413,8 +421,10 @@ impl<P: Policy, H: Host> Driver<P, H> {
         self.host.count(&name, 1);
     }
 
-    /// Does what the last step wanted done.
-    fn apply(&mut self) {
+    /// Does what the last step wanted done. Says so when a header of the request could not be
+    /// changed: what was decided is not what would be sent.
+    fn apply(&mut self) -> bool {
+        let mut request_headers_set = true;
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain() {
             let done = match &effect {
@@ -449,9 +459,14 @@ impl<P: Policy, H: Host> Driver<P, H> {
                     _ => "set_header",
                 };
                 self.failure(call, status);
+                request_headers_set &= !matches!(
+                    effect,
+                    Effect::SetRequestHeader(..) | Effect::RemoveRequestHeader(_)
+                );
             }
         }
         self.effects = effects;
+        request_headers_set
     }
 }
 

@@ -76,7 +76,8 @@ unsafe extern "C" {
 
 const NOT_FOUND: u32 = 1;
 const CAS_MISMATCH: u32 = 8;
-/// On a key that does not exist Envoy accepts any version; on one that does, never this one.
+/// On a key that does not exist Envoy accepts any version; on one that does, only its own, which
+/// is this one once in 2^32 writes.
 const CAS_ABSENT: u32 = u32::MAX;
 const COUNTER: u32 = 0;
 const HISTOGRAM: u32 = 2;
@@ -353,6 +354,14 @@ impl Host for Proxy {
 }
 
 impl Store for Proxy {
+    /// There is no sleep in a VM, so it spins: at first for some tens of nanoseconds, in the end
+    /// for some tens of microseconds.
+    fn pause(&self, round: u32) {
+        for step in 0..random() % (32 << round.min(10)) {
+            std::hint::black_box(step);
+        }
+    }
+
     fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         let mut cas = 0;
         let found = receive(|data, size| {

@@ -2,6 +2,7 @@
 
 use weir_policy::Globs;
 
+use crate::catalog::Names;
 use crate::config::AccessSettings;
 
 /// The access list.
@@ -43,9 +44,8 @@ impl Access {
         Self { entries }
     }
 
-    /// Whether `identity` may use a model that goes by any of `names`: what was asked for and
-    /// what the catalogue calls it. To refuse one name of a model is to refuse the model.
-    pub(crate) fn check(&self, identity: Option<&str>, names: &[&str]) -> Permission {
+    /// Whether `identity` may use a model that goes by these names.
+    pub(crate) fn check(&self, identity: Option<&str>, names: &Names<'_>) -> Permission {
         let mut shadowed = None;
         for (i, entry) in self.entries.iter().enumerate() {
             let applies = entry.identity.is_empty()
@@ -53,9 +53,9 @@ impl Access {
             if !applies {
                 continue;
             }
-            let denied = names.iter().any(|name| entry.deny.matches(name));
-            let allowed =
-                entry.allow.is_empty() || names.iter().any(|name| entry.allow.matches(name));
+            let denied = names.all.iter().any(|name| entry.deny.matches(name));
+            let allowed = entry.allow.is_empty()
+                || names.written.iter().any(|name| entry.allow.matches(name));
             let refused = denied || !allowed;
             match (refused, entry.shadow) {
                 (true, true) => {
@@ -81,7 +81,11 @@ mod tests {
 
     fn check(list: &str, identity: Option<&str>, names: &[&str]) -> String {
         let access = Access::new(load(list.as_bytes()).unwrap());
-        match access.check(identity, names) {
+        let names = Names {
+            written: names.to_vec(),
+            all: names.to_vec(),
+        };
+        match access.check(identity, &names) {
             Permission::Granted { shadowed: None } => "yes".to_owned(),
             Permission::Granted { shadowed: Some(by) } => format!("shadow {by}"),
             Permission::Refused(by) => format!("no {by}"),

@@ -21,7 +21,6 @@ pub(crate) struct ModelInAnswer {
     /// What to put in its place.
     restore: Option<String>,
     found: bool,
-    any_byte: bool,
     shape: Shape,
 }
 
@@ -36,15 +35,18 @@ enum Shape {
 }
 
 impl ModelInAnswer {
-    /// For an answer with these headers; none when it is nothing we can read.
+    /// For an answer with these headers; none when it is nothing we can read. `array`: JSON would
+    /// be a list of answers, which is not read.
     pub(crate) fn new(
         api: Api,
         headers: &Headers,
         restore: Option<String>,
+        array: bool,
     ) -> (Option<Self>, ResponseAnswer) {
         let media = headers.text("content-type").unwrap_or_default();
         let media = media.split(';').next().unwrap_or_default().trim();
         let editing = restore.is_some();
+        let json = media.eq_ignore_ascii_case("application/json");
         let (shape, answer) = if media.eq_ignore_ascii_case("text/event-stream") {
             let reader = Box::new(Reader::new(MAX_EVENT));
             let answer = if editing {
@@ -53,7 +55,7 @@ impl ModelInAnswer {
                 ResponseAnswer::Watch
             };
             (Shape::Events(reader), answer)
-        } else if media.eq_ignore_ascii_case("application/json") {
+        } else if json && !array {
             if editing {
                 (Shape::Whole, ResponseAnswer::Whole)
             } else {
@@ -66,15 +68,9 @@ impl ModelInAnswer {
             api,
             restore,
             found: false,
-            any_byte: false,
             shape,
         };
         (Some(reader), answer)
-    }
-
-    /// Whether this is the first time that it is asked.
-    pub(crate) fn first_byte(&mut self) -> bool {
-        !std::mem::replace(&mut self.any_byte, true)
     }
 
     pub(crate) fn chunk(&mut self, cx: &mut Cx<'_>, chunk: &[u8], end: bool) -> ChunkAnswer {

@@ -63,6 +63,16 @@ impl Abilities {
     }
 }
 
+/// The names of what a caller asks for.
+#[derive(Debug)]
+pub(crate) struct Names<'a> {
+    /// Those that may permit something: names and aliases the operator wrote; of a model nobody
+    /// declared, what was asked.
+    pub(crate) written: Vec<&'a str>,
+    /// Those that may forbid something: also the caller's spelling and the provider's name.
+    pub(crate) all: Vec<&'a str>,
+}
+
 /// All declared models.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
@@ -105,6 +115,29 @@ impl Catalog {
         })
     }
 
+    /// What `asked` goes by in permissions and rules.
+    pub(crate) fn names<'a>(&'a self, asked: &'a str) -> Names<'a> {
+        let declared = self.find(asked).and_then(|index| self.get(index));
+        let mut written = Vec::with_capacity(2);
+        let mut all = vec![asked];
+        match declared {
+            None => written.push(asked),
+            Some(model) => {
+                written.push(model.name.as_str());
+                all.extend([model.name.as_str(), model.upstream.as_str()]);
+                // An alias as the operator wrote it; one that only fits a pattern is the
+                // caller's invention.
+                if self.by_name.contains_key(asked) {
+                    written.push(asked);
+                }
+            }
+        }
+        // A model by the name its provider knows.
+        let upstream = self.models.iter().filter(|model| model.upstream == asked);
+        all.extend(upstream.map(|model| model.name.as_str()));
+        Names { written, all }
+    }
+
     /// The model of this very name.
     pub(crate) fn named(&self, name: &str) -> Option<usize> {
         self.models.iter().position(|model| model.name == name)
@@ -122,7 +155,7 @@ impl Catalog {
     }
 
     /// Every name a caller can ask for, with its model, in order. Patterns are no names.
-    pub(crate) fn names(&self) -> Vec<(&str, &Model)> {
+    pub(crate) fn listed(&self) -> Vec<(&str, &Model)> {
         let mut names: Vec<_> = self
             .by_name
             .iter()

@@ -76,7 +76,7 @@ pub struct Settings {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApiPath {
-    /// The path without its query; `*` and `?` as in any glob.
+    /// The path without its query; `*` and `?` as in any glob; case does not count.
     pub path: Glob,
     /// The API spoken there; one whose model stands in the body.
     pub api: Api,
@@ -90,7 +90,8 @@ pub enum OnUnreadable {
     /// Answer 400 (415 for a content type that is not JSON, 413 for a body too large).
     #[default]
     Reject,
-    /// Let it pass without model headers, with a counter and a log field.
+    /// Let it pass, with a counter and a log line. A model in the path is still judged; one in the
+    /// body is not, so neither access nor rules hold for it.
     Pass,
 }
 
@@ -237,7 +238,8 @@ pub struct RuleSettings {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MatchSettings {
-    /// The model as asked, or as the catalogue names it.
+    /// The model, by its name or a plain alias; in a rule that denies also by the caller's own
+    /// spelling and the provider's name.
     #[serde(default)]
     pub model: OneOrMany<Glob>,
     /// The caller.
@@ -371,7 +373,8 @@ pub enum StickySettings {
 /// The filter's configuration as it runs.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) apis: Vec<ApiPath>,
+    /// Paths in lower case.
+    pub(crate) apis: Vec<(Glob, Api)>,
     pub(crate) max_body_bytes: usize,
     pub(crate) on_unreadable: OnUnreadable,
     pub(crate) headers: Headers,

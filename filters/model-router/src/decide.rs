@@ -21,26 +21,28 @@ pub(crate) struct Decision<'a> {
     pub(crate) rule: Option<String>,
 }
 
-/// A rule that matched, with what it did or would have done.
-pub(crate) type Matched<'a> = (&'a str, &'static str);
+/// A rule or access entry that applied, with what it did or would have done.
+pub(crate) type Matched = (String, &'static str);
 
-/// Decides. `matched` gets every rule that matched, also when the request is refused.
+/// Decides. `matched` gets everything that applied, also when the request is refused.
 pub(crate) fn decide<'a>(
     config: &'a Config,
     subject: &Subject<'a>,
     random: u64,
-    matched: &mut Vec<Matched<'a>>,
+    matched: &mut Vec<Matched>,
 ) -> Result<Decision<'a>, Refused> {
     let mut shadow = permit(config, subject)?;
+    if let Some(entry) = &shadow {
+        matched.push((entry.clone(), "shadow_denied"));
+    }
     let mut decided: Option<&Rule> = None;
-    for rule in config
-        .rules
-        .iter()
-        .filter(|rule| rule.matches.holds(subject))
-    {
-        let denies = matches!(rule.verdict, Verdict::Deny(_));
+    for rule in &config.rules {
+        let denies = rule.denies();
+        if !rule.matches.holds(subject, denies) {
+            continue;
+        }
         matched.push((
-            &rule.name,
+            rule.name.clone(),
             match (denies, rule.shadow) {
                 (false, false) => "allowed",
                 (true, false) => "denied",
@@ -101,11 +103,7 @@ pub(crate) fn decide<'a>(
 
 /// Whether the caller may ask for the model; the entry in shadow that would refuse.
 fn permit(config: &Config, subject: &Subject<'_>) -> Result<Option<String>, Refused> {
-    let declared = subject.declared.map_or(subject.asked, |model| &model.name);
-    match config
-        .access
-        .check(subject.identity, &[subject.asked, declared])
-    {
+    match config.access.check(subject.identity, &subject.names) {
         Permission::Granted { shadowed } => Ok(shadowed),
         Permission::Refused(entry) => Err(Refused {
             refusal: Refusal::new(Reason::PermissionDenied, may_not_use(subject.asked))

@@ -25,7 +25,7 @@ pub(crate) fn strip(config: &Config, headers: &Headers, cx: &mut Cx<'_>) {
 
 /// A path the operator added.
 pub(crate) fn configured_call(config: &Config, method: &str, path: &str) -> Option<Call> {
-    if method != "POST" || config.apis.is_empty() {
+    if !method.eq_ignore_ascii_case("POST") || config.apis.is_empty() {
         return None;
     }
     // Compared as a lax server would see it, so that odd spellings do not get around it.
@@ -33,15 +33,20 @@ pub(crate) fn configured_call(config: &Config, method: &str, path: &str) -> Opti
         .iter()
         .flat_map(|segment| ["/", &segment.text])
         .collect();
-    let entry = config
-        .apis
-        .iter()
-        .find(|entry| entry.path.matches(&spelt))?;
+    let spelt = spelt.to_lowercase();
+    let (_, api) = config.apis.iter().find(|(glob, _)| glob.matches(&spelt))?;
     Some(Call {
-        api: entry.api,
+        api: *api,
         path_model: None,
         path_stream: None,
     })
+}
+
+/// Whether a body is sent as it is.
+pub(crate) fn plain_encoding(headers: &Headers) -> bool {
+    headers
+        .all("content-encoding")
+        .all(|encoding| encoding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// Whether the headers promise a body that can be read.
@@ -52,8 +57,7 @@ pub(crate) fn readable(headers: &Headers) -> Result<(), Refusal> {
             "The content type of this request must be application/json in UTF-8.",
         ));
     }
-    let plain = |encoding: &[u8]| encoding.eq_ignore_ascii_case(b"identity");
-    if !headers.all("content-encoding").all(plain) {
+    if !plain_encoding(headers) {
         return Err(Refusal::new(
             Reason::InvalidRequest,
             "The request body must not be compressed: its content-encoding cannot be read here.",

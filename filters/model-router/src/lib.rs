@@ -29,10 +29,11 @@ use weir_policy::{
 
 use crate::access::Permission;
 use crate::answer::ModelInAnswer;
-use crate::catalog::Model;
 use crate::config::{Config, OnUnreadable};
 use crate::decide::decide;
-use crate::intake::{configured_call, identify, oddly_spelt, readable, strip, well_formed};
+use crate::intake::{
+    configured_call, identify, oddly_spelt, plain_encoding, readable, strip, well_formed,
+};
 use crate::refused::{Refused, invalid};
 use crate::rules::{Needs, Subject};
 
@@ -76,6 +77,7 @@ impl Policy for ModelRouter {
             watched: Headers::default(),
             outcome: Outcome::default(),
             answer: None,
+            answering: false,
         }
     }
 }
@@ -93,6 +95,8 @@ pub struct Routing {
     watched: Headers,
     outcome: Outcome,
     answer: Option<ModelInAnswer>,
+    /// The first byte of the answer has been seen.
+    answering: bool,
 }
 
 /// What became of the request, for metrics at its end.
@@ -125,7 +129,7 @@ impl Exchange for Routing {
         let path = String::from_utf8_lossy(headers.get(":path").unwrap_or_default()).into_owned();
         let method = headers.text(":method").unwrap_or_default();
 
-        if method == "GET"
+        if method.eq_ignore_ascii_case("GET")
             && config.list_models
             && !headers.has("upgrade")
             && let Some(asked) = listing::recognise(&path, headers)
@@ -149,12 +153,6 @@ impl Exchange for Routing {
             Ok(identity) => self.identity = identity,
             Err(refused) => return HeadAnswer::Reply(self.refuse(cx, refused)),
         }
-        if let Err(refusal) = readable(headers) {
-            return match self.unreadable(cx, api, refusal, "weir_unreadable_body") {
-                Some(reply) => HeadAnswer::Reply(reply),
-                None => HeadAnswer::Pass,
-            };
-        }
         self.watched = config
             .watched_headers
             .iter()
@@ -163,6 +161,12 @@ impl Exchange for Routing {
         // An answer is read for its model, which cannot be done in a compressed one.
         if headers.has("accept-encoding") {
             cx.effects.remove_request_header("accept-encoding");
+        }
+        if let Err(refusal) = readable(headers) {
+            return match self.unreadable(cx, refusal, "weir_unreadable_body") {
+                BodyAnswer::Reply(reply) => HeadAnswer::Reply(reply),
+                _ => HeadAnswer::Pass,
+            };
         }
         HeadAnswer::NeedBody
     }
@@ -176,7 +180,7 @@ impl Exchange for Routing {
             Err(TooLarge { limit }) => {
                 let text = format!("The request body is larger than {limit} bytes.");
                 let refusal = Refusal::new(Reason::TooLarge, text);
-                return self.unreadable_body(cx, call.api, refusal, "weir_body_too_large");
+                return self.unreadable(cx, refusal, "weir_body_too_large");
             }
         };
         let mut size = PromptSize::default();
@@ -184,7 +188,7 @@ impl Exchange for Routing {
             Ok(request) => request,
             Err(fault) => {
                 let refusal = invalid(&fault);
-                return self.unreadable_body(cx, call.api, refusal, "weir_unreadable_body");
+                return self.unreadable(cx, refusal, "weir_unreadable_body");
             }
         };
         match self.route(cx, &call, &request, size, body) {
@@ -193,34 +197,38 @@ impl Exchange for Routing {
         }
     }
 
-    fn response_headers(&mut self, _: &mut Cx<'_>, headers: &Headers, end: bool) -> ResponseAnswer {
+    fn response_headers(
+        &mut self,
+        cx: &mut Cx<'_>,
+        headers: &Headers,
+        end: bool,
+    ) -> ResponseAnswer {
         let Some(call) = &self.call else {
             return ResponseAnswer::Pass;
         };
-        if end || headers.has("content-encoding") {
+        if end || !plain_encoding(headers) {
             return ResponseAnswer::Pass;
         }
+        // Gemini's streams are one JSON array unless `alt=sse`; it would be held to its end.
+        let array = call.api == Api::GeminiGenerate && call.path_stream == Some(true);
         let restore = self.outcome.restore.take();
-        let (reader, answer) = ModelInAnswer::new(call.api, headers, restore);
+        let (reader, answer) = ModelInAnswer::new(call.api, headers, restore, array);
         self.answer = reader;
+        if answer == ResponseAnswer::Whole {
+            // The body is shown when it has ended: its headers are as near as can be told.
+            self.note_first_byte(cx);
+        }
         answer
     }
 
     fn response_chunk(&mut self, cx: &mut Cx<'_>, chunk: &[u8], end: bool) -> ChunkAnswer {
-        let Some(answer) = &mut self.answer else {
-            return ChunkAnswer::Finished;
-        };
-        if !chunk.is_empty() && answer.first_byte() {
-            let ttft = cx.now.millis_since(self.began);
-            cx.effects.fact(fact::TTFT_MS, ttft.to_string());
-            let model = self.outcome.model.as_deref().unwrap_or(OTHER);
-            cx.effects.observe(
-                metric::TTFT_MS,
-                &[("filter", ModelRouter::NAME), ("model", model)],
-                ttft,
-            );
+        if !chunk.is_empty() {
+            self.note_first_byte(cx);
         }
-        answer.chunk(cx, chunk, end)
+        match &mut self.answer {
+            Some(answer) => answer.chunk(cx, chunk, end),
+            None => ChunkAnswer::Finished,
+        }
     }
 
     fn end(self, cx: &mut Cx<'_>, _: Ending) {
@@ -251,6 +259,18 @@ impl Exchange for Routing {
 }
 
 impl Routing {
+    /// Tells the time to the first byte of the answer, once.
+    fn note_first_byte(&mut self, cx: &mut Cx<'_>) {
+        if std::mem::replace(&mut self.answering, true) {
+            return;
+        }
+        let ttft = cx.now.millis_since(self.began);
+        cx.effects.fact(fact::TTFT_MS, ttft.to_string());
+        let model = self.outcome.model.as_deref().unwrap_or(OTHER);
+        let labels = [("filter", ModelRouter::NAME), ("model", model)];
+        cx.effects.observe(metric::TTFT_MS, &labels, ttft);
+    }
+
     /// Decides where a readable request goes, and says so to everybody concerned.
     fn route(
         &mut self,
@@ -276,6 +296,7 @@ impl Routing {
             api: call.api,
             asked: &asked,
             declared,
+            names: config.catalog.names(&asked),
             identity: self.identity.as_ref().map(Identity::as_str),
             headers: &self.watched,
             needs: Needs {
@@ -292,13 +313,17 @@ impl Routing {
         };
         let mut matched = Vec::new();
         let decision = decide(&config, &subject, cx.random, &mut matched);
-        for (rule, verdict) in matched {
+        for (rule, verdict) in &matched {
             let labels = [
                 ("filter", ModelRouter::NAME),
-                ("rule", rule),
-                ("verdict", verdict),
+                ("rule", rule.as_str()),
+                ("verdict", *verdict),
             ];
             cx.effects.count(metric::RULES, &labels, 1);
+            if verdict.starts_with("shadow_") {
+                let line = format!("{}: `{rule}` in shadow: {verdict}", ModelRouter::NAME);
+                cx.effects.log(Level::Info, line);
+            }
         }
         let decision = decision?;
 
@@ -347,7 +372,9 @@ impl Routing {
                 .set_request_header(":path", model.replace(&self.path, sent));
         }
         let edit = match &request.model {
-            Some(model) if sent != asked => Edit::new(model.span(), escape(sent)),
+            // Where the path names a model too, the two may not differ: some servers take one,
+            // some the other.
+            Some(model) if model.decode() != sent => Edit::new(model.span(), escape(sent)),
             // The default model has to be written where none stands.
             None if call.path_model.is_none() => {
                 let comma = if request.has_members { "," } else { "" };
@@ -359,37 +386,34 @@ impl Routing {
         BodyAnswer::Replace(splice(body, &[edit]))
     }
 
-    /// A body that cannot be judged: a refusal, or nothing when it may pass all the same.
+    /// A body that cannot be read: refused, or passed, judged by nothing but its path.
     fn unreadable(
         &mut self,
         cx: &mut Cx<'_>,
-        api: Api,
-        refusal: Refusal,
-        details: &'static str,
-    ) -> Option<Reply> {
-        count_unreadable(cx, api);
-        let log = format!("unreadable body: {}", refusal.message);
-        if self.config.on_unreadable == OnUnreadable::Pass {
-            cx.effects
-                .log(Level::Info, format!("{}: {log}, passed", ModelRouter::NAME));
-            cx.effects.fact(fact::VERDICT, "allowed");
-            cx.effects.fact(fact::RULE, "on_unreadable");
-            cx.effects
-                .set_request_header(&self.config.headers.api, api.name());
-            return None;
-        }
-        Some(self.refuse(cx, Refused::blocked(refusal, details, log)))
-    }
-
-    fn unreadable_body(
-        &mut self,
-        cx: &mut Cx<'_>,
-        api: Api,
         refusal: Refusal,
         details: &'static str,
     ) -> BodyAnswer {
-        self.unreadable(cx, api, refusal, details)
-            .map_or(BodyAnswer::Pass, BodyAnswer::Reply)
+        let Some(call) = self.call.clone() else {
+            return BodyAnswer::Pass;
+        };
+        count_unreadable(cx, call.api);
+        let log = format!("unreadable body: {}", refusal.message);
+        if self.config.on_unreadable == OnUnreadable::Reject {
+            return BodyAnswer::Reply(self.refuse(cx, Refused::blocked(refusal, details, log)));
+        }
+        cx.effects
+            .log(Level::Info, format!("{}: {log}, passed", ModelRouter::NAME));
+        cx.effects
+            .set_request_header(&self.config.headers.api, call.api.name());
+        cx.effects.fact(fact::VERDICT, "allowed");
+        if call.path_model.is_some()
+            && let Err(refused) =
+                self.route(cx, &call, &Request::default(), PromptSize::default(), b"")
+        {
+            return BodyAnswer::Reply(self.refuse(cx, refused));
+        }
+        cx.effects.fact(fact::RULE, "on_unreadable");
+        BodyAnswer::Pass
     }
 
     fn refuse(&mut self, cx: &mut Cx<'_>, refused: Refused) -> Reply {
@@ -408,12 +432,12 @@ impl Routing {
             Ok(identity) => identity,
             Err(refused) => return HeadAnswer::Reply(refused.reply(cx, asked.dialect)),
         };
-        let may_use = |name: &str, model: &Model| {
+        let may_use = |name: &str| {
             let identity = identity.as_ref().map(Identity::as_str);
-            let permission = config.access.check(identity, &[name, &model.name]);
+            let permission = config.access.check(identity, &config.catalog.names(name));
             matches!(permission, Permission::Granted { .. })
         };
-        match listing::render(&config.catalog, asked, may_use) {
+        match listing::render(&config, asked, may_use) {
             Some(body) => HeadAnswer::Reply(Reply {
                 status: 200,
                 headers: vec![("content-type".to_owned(), "application/json".to_owned())],

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use weir_llm_api::{Dialect, segments};
 use weir_policy::Headers;
 
-use crate::catalog::{Catalog, Model};
+use crate::catalog::Model;
+use crate::config::Config;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,24 +15,30 @@ pub(crate) struct Asked {
     pub(crate) model: Option<String>,
 }
 
-/// Recognises `…/v1/models`, `…/v1beta/models` and either with a model behind it.
+/// Recognises `…/v1/models`, `…/v1beta/models`, `…/openai/models`, `/models`, and any of them with
+/// a model behind it.
 pub(crate) fn recognise(path: &str, headers: &Headers) -> Option<Asked> {
     let segments = segments(path);
-    let text = |from_end: usize| {
-        let at = segments.len().checked_sub(from_end)?;
-        segments.get(at).map(|segment| segment.text.as_ref())
-    };
-    let is_list = |at: usize| {
-        text(at) == Some("models") && matches!(text(at + 1), Some("v1" | "v1beta" | "openai"))
-    };
-    let (at, model) = if is_list(1) {
-        (1, None)
-    } else if is_list(2) {
-        (2, text(1).map(str::to_owned))
-    } else {
+    let texts: Vec<String> = segments
+        .iter()
+        .map(|segment| segment.text.to_string())
+        .collect();
+    let at = texts
+        .iter()
+        .position(|text| text.eq_ignore_ascii_case("models"))?;
+    let before = at.checked_sub(1).and_then(|at| texts.get(at));
+    let before = before
+        .map(|text| text.to_ascii_lowercase())
+        .unwrap_or_default();
+    if !matches!(before.as_str(), "" | "v1" | "v1beta" | "openai") {
         return None;
-    };
-    let dialect = if text(at + 1) == Some("v1beta") {
+    }
+    // A name may hold slashes.
+    let model = texts
+        .get(at + 1..)
+        .filter(|rest| !rest.is_empty())
+        .map(|rest| rest.join("/"));
+    let dialect = if before == "v1beta" {
         Dialect::Gemini
     } else if headers.has("anthropic-version") {
         Dialect::Anthropic
@@ -43,23 +50,24 @@ pub(crate) fn recognise(path: &str, headers: &Headers) -> Option<Asked> {
 
 /// The answer; `None` when one model is asked for that the caller may not use.
 pub(crate) fn render(
-    catalog: &Catalog,
+    config: &Config,
     asked: &Asked,
-    may_use: impl Fn(&str, &Model) -> bool,
+    may_use: impl Fn(&str) -> bool,
 ) -> Option<Vec<u8>> {
+    let listed = listed(config);
     if let Some(name) = &asked.model {
-        let model = catalog.find(name).and_then(|index| catalog.get(index))?;
-        let body = may_use(name, model).then(|| entry(asked.dialect, name, model))?;
+        let declared = config
+            .catalog
+            .find(name)
+            .and_then(|index| config.catalog.get(index));
+        let known = declared.is_some() || listed.iter().any(|(listed, _)| listed == name);
+        let body = (known && may_use(name)).then(|| entry(asked.dialect, name, declared))?;
         return Some(body.to_string().into_bytes());
     }
-    let names = catalog.names();
-    let usable: Vec<_> = names
-        .iter()
-        .filter(|(name, model)| may_use(name, model))
-        .collect();
+    let usable: Vec<_> = listed.iter().filter(|(name, _)| may_use(name)).collect();
     let entries: Vec<Value> = usable
         .iter()
-        .map(|(name, model)| entry(asked.dialect, name, model))
+        .map(|(name, model)| entry(asked.dialect, name, *model))
         .collect();
     let body = match asked.dialect {
         Dialect::Anthropic => json!({
@@ -74,8 +82,32 @@ pub(crate) fn render(
     Some(body.to_string().into_bytes())
 }
 
+/// Every name a caller can ask for, in order: of the catalogue, and of rules that send a plain
+/// name somewhere. Patterns are no names.
+fn listed(config: &Config) -> Vec<(&str, Option<&Model>)> {
+    let declared = config
+        .catalog
+        .listed()
+        .into_iter()
+        .map(|(name, model)| (name, Some(model)));
+    let mut listed: Vec<_> = declared.collect();
+    for rule in config
+        .rules
+        .iter()
+        .filter(|rule| !rule.shadow && !rule.denies())
+    {
+        for glob in rule.matches.model.0.iter().filter(|glob| glob.is_exact()) {
+            if !listed.iter().any(|(name, _)| *name == glob.as_str()) {
+                listed.push((glob.as_str(), None));
+            }
+        }
+    }
+    listed.sort_unstable_by_key(|(name, _)| *name);
+    listed
+}
+
 /// When the models were made is not in the catalogue; clients want the field all the same.
-fn entry(dialect: Dialect, name: &str, model: &Model) -> Value {
+fn entry(dialect: Dialect, name: &str, model: Option<&Model>) -> Value {
     match dialect {
         Dialect::Anthropic => json!({
             "type": "model",
@@ -86,15 +118,15 @@ fn entry(dialect: Dialect, name: &str, model: &Model) -> Value {
         Dialect::Gemini => json!({
             "name": format!("models/{name}"),
             "displayName": name,
-            "inputTokenLimit": model.context_window,
-            "outputTokenLimit": model.max_output_tokens,
+            "inputTokenLimit": model.and_then(|model| model.context_window),
+            "outputTokenLimit": model.and_then(|model| model.max_output_tokens),
             "supportedGenerationMethods": ["generateContent", "streamGenerateContent"],
         }),
         _ => json!({
             "id": name,
             "object": "model",
             "created": 0,
-            "owned_by": model.provider.as_deref().unwrap_or("weir"),
+            "owned_by": model.and_then(|model| model.provider.as_deref()).unwrap_or("weir"),
         }),
     }
 }

@@ -4,7 +4,7 @@ use weir_llm_api::Api;
 use weir_policy::config::OneOrMany;
 use weir_policy::{Glob, Headers, Owner};
 
-use crate::catalog::{Abilities, Catalog, Model};
+use crate::catalog::{Abilities, Catalog, Model, Names};
 use crate::config::TokenRange;
 
 /// A rule as it runs.
@@ -14,6 +14,12 @@ pub(crate) struct Rule {
     pub(crate) matches: Match,
     pub(crate) verdict: Verdict,
     pub(crate) shadow: bool,
+}
+
+impl Rule {
+    pub(crate) fn denies(&self) -> bool {
+        matches!(self.verdict, Verdict::Deny(_))
+    }
 }
 
 /// What a rule does.
@@ -44,6 +50,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) asked: &'a str,
     /// The model of the catalogue that `asked` means.
     pub(crate) declared: Option<&'a Model>,
+    pub(crate) names: Names<'a>,
     pub(crate) identity: Option<&'a str>,
     pub(crate) headers: &'a Headers,
     pub(crate) needs: Needs,
@@ -62,12 +69,30 @@ pub(crate) struct Needs {
 }
 
 impl Match {
-    pub(crate) fn holds(&self, subject: &Subject<'_>) -> bool {
-        let any = |globs: &[Glob], names: &[Option<&str>]| {
+    /// Whether there is no condition at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.model.0.is_empty()
+            && self.identity.0.is_empty()
+            && self.api.0.is_empty()
+            && self.stream.is_none()
+            && self.tools.is_none()
+            && self.images.is_none()
+            && self.prompt_tokens.is_none()
+            && self.headers.is_empty()
+    }
+
+    /// Whether the conditions hold; `forbids`: so that the rule may forbid something, for which
+    /// more names of the model count.
+    pub(crate) fn holds(&self, subject: &Subject<'_>, forbids: bool) -> bool {
+        let names = if forbids {
+            &subject.names.all
+        } else {
+            &subject.names.written
+        };
+        let any = |globs: &[Glob], names: &[&str]| {
             globs.is_empty()
                 || names
                     .iter()
-                    .flatten()
                     .any(|name| globs.iter().any(|glob| glob.matches(name)))
         };
         let is = |wanted: Option<bool>, found: bool| wanted.is_none_or(|w| w == found);
@@ -79,14 +104,8 @@ impl Match {
             && self.prompt_tokens.is_none_or(|range| {
                 (range.min..=range.max.unwrap_or(u64::MAX)).contains(&needs.prompt_tokens)
             })
-            && any(
-                &self.model.0,
-                &[
-                    Some(subject.asked),
-                    subject.declared.map(|m| m.name.as_str()),
-                ],
-            )
-            && any(&self.identity.0, &[subject.identity])
+            && any(&self.model.0, names)
+            && any(&self.identity.0, subject.identity.as_slice())
             && self.headers.iter().all(|(name, glob)| {
                 subject
                     .headers

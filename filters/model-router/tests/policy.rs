@@ -335,6 +335,27 @@ fn callers_see_their_own_models() {
     assert_eq!(play(&config, &web("/v1/models/fast")).status(), "200");
     assert_eq!(play(&config, &web("/v1/models/gpt-4.1")).status(), "404");
     assert_eq!(play(&config, &get("/v1/models")).status(), "401");
+    // A name that only a rule knows can be asked for, so it is listed.
+    let rule =
+        json!([{"name": "auto", "match": {"model": ["auto", "x-*"]}, "to": {"model": "nano"}}]);
+    let config = json!({"models": {"nano": {}}, "rules": rule});
+    let listed = play(&config, &get("/V1/Models/"));
+    let body: Value = serde_json::from_slice(&listed.got.body).unwrap();
+    assert_eq!(
+        (
+            &body["data"][0]["id"],
+            &body["data"][1]["id"],
+            &body["data"][2]
+        ),
+        (&json!("auto"), &json!("nano"), &Value::Null)
+    );
+    for (path, status) in [
+        ("/v1/models/auto", "200"),
+        ("/models", "200"),
+        ("/v1/models/org/name", "404"),
+    ] {
+        assert_eq!(play(&config, &get(path)).status(), status, "{path}");
+    }
     // Without a catalogue the question is the upstream's.
     let outcome = play(&json!({}), &get("/v1/models"));
     assert_eq!(outcome.status(), "200");
@@ -785,8 +806,36 @@ fn bad_configurations_name_their_place() {
             "at `rules[0].match.prompt_tokens`: `min` 2 is more than `max` 1",
         ),
         (
-            json!({"access": [{}, {"identity": "a"}]}),
+            json!({"identity": [{"header": "x-a"}], "access": [{}, {"identity": "a"}]}),
             "at `access[1]`: never reached: `access[0]` is for everybody",
+        ),
+        (
+            json!({"access": [{"identity": "a"}, {}]}),
+            "at `access[0].identity`: there are no `identity` sources",
+        ),
+        (
+            json!({"rules": [{"name": "all", "to": {}}, {"name": "r", "deny": {}}]}),
+            "at `rules[1]`: never reached: `rules[0]` is for every request",
+        ),
+        (
+            json!({"rules": [{"name": "r", "match": {"headers": {"X-AI-Route": "vip"}}, "to": {}}]}),
+            "at `rules`: `x-ai-route` is removed from every request",
+        ),
+        (
+            json!({"identity": [{"header": "x-ai-user"}]}),
+            "at `identity[0].header`: `x-ai-user` is removed from every request",
+        ),
+        (
+            json!({"headers": {"model": "Content-Length"}}),
+            "at `headers.model`: `content-length` has a meaning of its own",
+        ),
+        (
+            json!({"apis": [{"path": "llm/x", "api": "openai_chat"}]}),
+            "at `apis[0].path`: a path begins with `/` or `*`",
+        ),
+        (
+            json!({"identity": [{"jwt_claim": ""}]}),
+            "at `identity[0]`: `jwt_claim` wants the name of a claim",
         ),
         (
             json!({"headers": {"model": "x-a", "api": "X-A"}}),
@@ -808,5 +857,316 @@ fn bad_configurations_name_their_place() {
             error.starts_with(expected),
             "{config}\n got {error}\nwant {expected}"
         );
+    }
+}
+
+/// A path model and a body model that differ are read as one by no two servers.
+#[test]
+fn the_body_says_what_the_path_says() {
+    let config = json!({"models": {"mini": {}, "big": {}}, "access": [{"allow": "mini"}]});
+    for path in [
+        "/openai/deployments/mini/chat/completions",
+        "/engines/mini/chat/completions",
+    ] {
+        let outcome = play(&config, &Message::post(path, r#"{"model":"big","n":1}"#));
+        assert_eq!(outcome.sent_body(), r#"{"model":"mini","n":1}"#, "{path}");
+        let denied = Message::post(&path.replace("mini", "big"), r#"{"model":"mini"}"#);
+        assert_eq!(play(&config, &denied).status(), "403", "{path}");
+    }
+}
+
+/// A name that only fits a pattern is the caller's invention: it permits nothing. The provider's
+/// own name of a model forbids as much as the model's.
+#[test]
+fn names_a_caller_invents_permit_nothing() {
+    let models = json!({
+        "claude-sonnet-4": {"aliases": ["claude-sonnet-4-*", "sonnet"]},
+        "gpt-4.1-mini": {"upstream_model": "gpt-4.1-mini-2025"},
+    });
+    for (access, unknown, asked, status) in [
+        (
+            json!({"allow": "*-mini"}),
+            "reject",
+            "claude-sonnet-4-mini",
+            "403",
+        ),
+        (
+            json!({"allow": "claude-*"}),
+            "reject",
+            "claude-sonnet-4-mini",
+            "200",
+        ),
+        (json!({"allow": "sonnet"}), "reject", "sonnet", "200"),
+        (
+            json!({"deny": "*-4-mini"}),
+            "reject",
+            "claude-sonnet-4-mini",
+            "403",
+        ),
+        (
+            json!({"deny": "gpt-4.1-mini"}),
+            "pass",
+            "gpt-4.1-mini-2025",
+            "403",
+        ),
+        (
+            json!({"deny": "gpt-4.1-mini-2025"}),
+            "pass",
+            "gpt-4.1-mini",
+            "403",
+        ),
+        (json!({"deny": "gpt-4.1-mini"}), "pass", "gpt-5", "200"),
+    ] {
+        let config = json!({"models": models, "unknown_models": unknown, "access": [access]});
+        assert_eq!(
+            play(&config, &chat(asked)).status(),
+            status,
+            "{config} {asked}"
+        );
+        // The same holds for rules, which permit or deny.
+        let condition = |key: &str| json!({"model": access[key]});
+        let (rule, denied) = if access["deny"].is_null() {
+            (
+                json!({"name": "r", "match": condition("allow"), "to": {"route": "yes"}}),
+                "200",
+            )
+        } else {
+            (
+                json!({"name": "r", "match": condition("deny"), "deny": {}}),
+                status,
+            )
+        };
+        let config = json!({"models": models, "unknown_models": unknown, "rules": [rule]});
+        let outcome = play(&config, &chat(asked));
+        assert_eq!(outcome.status(), denied, "{config} {asked}");
+        if access["deny"].is_null() {
+            let route = if status == "200" { "yes" } else { "" };
+            assert_eq!(outcome.sent_header("x-ai-route"), route, "{config} {asked}");
+        }
+    }
+}
+
+/// What a lax decoder takes for true must not count as false here.
+#[test]
+fn stream_is_a_boolean() {
+    for (value, status) in [
+        ("true", "403"),
+        ("false", "200"),
+        ("null", "200"),
+        ("1", "400"),
+        (r#""true""#, "400"),
+    ] {
+        let config = json!({"rules": [{"name": "r", "match": {"stream": true}, "deny": {}}]});
+        for path in [CHAT, "/v1/completions", "/v1/responses", "/v1/messages"] {
+            let body = format!(r#"{{"model":"m","stream":{value}}}"#);
+            assert_eq!(
+                play(&config, &Message::post(path, body)).status(),
+                status,
+                "{path} {value}"
+            );
+        }
+    }
+}
+
+/// With `on_unreadable: pass` a model in the path is judged all the same.
+#[test]
+fn an_unreadable_body_does_not_hide_the_path() {
+    let config = json!({
+        "on_unreadable": "pass", "models": {"mini": {"provider": "g"}, "big": {}}, "access": [{"allow": "mini"}],
+    });
+    for body in ["[]", ""] {
+        for (model, status) in [("mini", "200"), ("big", "403")] {
+            let request = Message::post(&format!("/v1beta/models/{model}:generateContent"), body);
+            let outcome = play(&config, &request);
+            assert_eq!(outcome.status(), status, "{model} {body:?}");
+            if status == "200" {
+                assert_eq!(outcome.sent_header("x-ai-provider"), "g");
+                assert_eq!(
+                    (outcome.sent_body().as_str(), outcome.fact("rule")),
+                    (body, "on_unreadable")
+                );
+            }
+        }
+    }
+}
+
+/// Gemini's stream without `alt=sse` is one JSON array; it is not held for a model in it.
+#[test]
+fn a_stream_that_is_an_array_is_not_held() {
+    let config = json!({"models": {"g": {}}, "restore_model": true});
+    let answer = r#"[{"modelVersion":"up"},
+{"modelVersion":"up"}]"#;
+    let request = Message::post("/v1beta/models/g:streamGenerateContent", "{}");
+    let outcome = Play::default().run(&router(&config), &request, |_| {
+        Message::answer("application/json", answer)
+    });
+    assert_eq!(outcome.got.body, answer.as_bytes());
+    assert_eq!(
+        outcome.got.header("content-length"),
+        answer.len().to_string()
+    );
+}
+
+#[test]
+fn what_shadow_would_have_done_is_counted_and_logged() {
+    let config = json!({
+        "models": catalogue(),
+        "access": [{"deny": "fast", "shadow": true}],
+        "rules": [{"name": "r", "deny": {}, "shadow": true}],
+    });
+    let outcome = play(&config, &chat("fast"));
+    assert_eq!(
+        (
+            outcome.status(),
+            outcome.fact("verdict"),
+            outcome.fact("rule")
+        ),
+        ("200", "shadow_denied", "access[0]")
+    );
+    for rule in ["access[0]", "r"] {
+        let counter = format!(
+            "weir_rule_matches_total;filter=model-router;rule={rule};verdict=shadow_denied"
+        );
+        assert_eq!(
+            outcome.counters.get(&counter),
+            Some(&1),
+            "{:?}",
+            outcome.counters
+        );
+        let line = format!("model-router: `{rule}` in shadow: shadow_denied");
+        assert!(outcome.log.contains(&line), "{:?}", outcome.log);
+    }
+}
+
+/// What was decided must be what is sent: else nothing is.
+#[test]
+fn a_host_that_refuses_a_header_gets_no_request() {
+    let play = Play {
+        refuse_header_changes: true,
+        ..Play::default()
+    };
+    for request in [chat("fast"), chat("fast").with("x-ai-model", "forged")] {
+        let outcome = play.run(&router(&json!({"models": catalogue()})), &request, ok);
+        assert_eq!((outcome.status(), outcome.sent.is_none()), ("500", true));
+        assert_eq!(outcome.got.header("details"), "weir_host_failure");
+    }
+}
+
+/// The golden fixtures of llm-api with this ending, with the name of their API.
+fn fixtures(ending: &str) -> Vec<(String, Vec<u8>)> {
+    let root = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../crates/llm-api/tests/golden"
+    );
+    let mut found = Vec::new();
+    for api in std::fs::read_dir(root).unwrap().map(Result::unwrap) {
+        if !api.path().is_dir() {
+            continue;
+        }
+        for file in std::fs::read_dir(api.path()).unwrap().map(Result::unwrap) {
+            if file.file_name().to_string_lossy().ends_with(ending) {
+                let api = api.file_name().to_string_lossy().into_owned();
+                found.push((api, std::fs::read(file.path()).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn path_of(api: &str) -> &'static str {
+    match api {
+        "openai_completions" => "/v1/completions",
+        "openai_responses" => "/v1/responses",
+        "openai_embeddings" => "/v1/embeddings",
+        "anthropic_messages" => "/v1/messages",
+        "anthropic_count_tokens" => "/v1/messages/count_tokens",
+        "gemini_generate" => "/v1beta/models/asked:generateContent",
+        "bedrock_converse" => "/model/asked/converse",
+        "bedrock_invoke" => "/model/asked/invoke",
+        _ => CHAT,
+    }
+}
+
+/// Damages `bytes` at a place: a bit flipped, a byte that means something in JSON or SSE put in,
+/// a piece cut out or repeated.
+fn damage(bytes: &mut Vec<u8>, kind: u8, at: usize, len: usize) {
+    if bytes.is_empty() {
+        return;
+    }
+    let at = at % bytes.len();
+    let end = (at + len).min(bytes.len());
+    match kind % 5 {
+        0 => bytes[at] ^= 1 << (len % 8),
+        1 => bytes.insert(at, b"\"\\{}[]:,\n\r \xff\0d"[len % 14]),
+        2 => drop(bytes.drain(at..end)),
+        3 => {
+            let piece = bytes[at..end].to_vec();
+            bytes.splice(end..end, piece);
+        }
+        _ => {}
+    }
+}
+
+/// The JSON of a body with its model taken out; none when it is no JSON.
+fn without_model(bytes: &[u8]) -> Option<Value> {
+    let mut value: Value = serde_json::from_slice(bytes).ok()?;
+    value.as_object_mut()?.remove("model");
+    Some(value)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+
+    /// Whatever comes from either side: no panic, nothing Envoy would refuse (the simulated one
+    /// asserts it), a request that is sent differs in its model alone, and an answer that is not
+    /// edited is the same to the byte.
+    #[test]
+    fn anything_may_come(
+        request in 0_usize..1000, answer in 0_usize..1000, restore: bool, trailers: (bool, bool),
+        damages in proptest::collection::vec(proptest::prelude::any::<(bool, u8, usize, u8)>(), 0..4),
+        request_cuts in proptest::collection::vec(0_usize..4000, 0..4),
+        response_cuts in proptest::collection::vec(0_usize..4000, 0..8),
+    ) {
+        let (requests, streams, answers) = (fixtures("request.json"), fixtures(".sse"), fixtures("answer.json"));
+        let (api, mut body) = requests[request % requests.len()].clone();
+        let (media, mut reply) = match answer % 2 {
+            0 => ("text/event-stream", streams[answer / 2 % streams.len()].1.clone()),
+            _ => ("application/json", answers[answer / 2 % answers.len()].1.clone()),
+        };
+        for (side, kind, at, len) in damages {
+            damage(if side { &mut body } else { &mut reply }, kind, at, usize::from(len));
+        }
+        let config = json!({
+            "restore_model": restore,
+            "models": {"target": {}},
+            "rules": [{"name": "all", "match": {"model": "*"}, "to": {"model": "target"}}],
+        });
+        let sorted = |mut cuts: Vec<usize>| { cuts.sort_unstable(); cuts };
+        let play = Play {
+            request_cuts: sorted(request_cuts),
+            response_cuts: sorted(response_cuts),
+            request_trailers: trailers.0,
+            response_trailers: trailers.1,
+            ..Play::default()
+        };
+        let message = Message::post(path_of(&api), body.clone());
+        let outcome = play.run(&router(&config), &message, |_| Message::answer(media, reply.clone()));
+        match &outcome.sent {
+            None => {
+                proptest::prop_assert!(matches!(outcome.status(), "400" | "415"), "{}", outcome.status());
+                proptest::prop_assert!(serde_json::from_slice::<Value>(&outcome.got.body).is_ok());
+            }
+            Some(sent) => {
+                proptest::prop_assert!(without_model(&body).is_some(), "sent though it is no JSON object");
+                proptest::prop_assert_eq!(without_model(&sent.body), without_model(&body));
+                if !restore {
+                    proptest::prop_assert_eq!(&outcome.got.body, &reply);
+                }
+            }
+        }
+        let requests: u64 = outcome.counters.iter()
+            .filter(|(name, _)| name.starts_with("weir_requests_total")).map(|(_, n)| n).sum();
+        proptest::prop_assert_eq!(requests, 1);
     }
 }

@@ -3,30 +3,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::vocabulary::{CL100K, O200K};
 
-/// Both ways to count, for every piece; also those of a whole text without any splitting.
+/// A piece in windows and by its beginnings, whether it is one piece or not.
 fn assert_both_ways(text: &str) {
     for vocabulary in [&O200K, &CL100K] {
-        let bytes = text.as_bytes();
-        let backtracking = Merger::new().count_backtracking(vocabulary, bytes, 0, bytes.len());
-        let forward = count_forward(vocabulary, bytes, 0, bytes.len());
-        if !bytes.is_empty() {
-            assert_eq!(backtracking, Some(forward), "{text:?}");
-        }
+        let windows = Merger::new().count_windows(vocabulary, text.as_bytes());
+        let forward = forward::count(vocabulary, text.as_bytes());
+        assert_eq!(windows, Some(forward), "{text:?}");
     }
-}
-
-#[test]
-fn lengths_are_taken_longest_first() {
-    let mut lengths = Lengths::default();
-    for len in [1, 7, 64, 65, 128] {
-        lengths.insert(len);
-    }
-    assert_eq!(lengths.below(65).pop(), Some(64));
-    assert_eq!(lengths.below(64).pop(), Some(7));
-    assert_eq!(lengths.below(128).pop(), Some(65));
-    assert_eq!(lengths.below(1).pop(), None);
-    let all: Vec<_> = std::iter::from_fn(|| lengths.pop()).collect();
-    assert_eq!(all, [128, 65, 64, 7, 1]);
 }
 
 #[test]

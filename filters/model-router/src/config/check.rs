@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use weir_policy::config::load;
 use weir_policy::identity::header_name;
-use weir_policy::{ConfigError, names};
+use weir_policy::{ConfigError, Glob, IdentitySource, names};
 
 use super::{
     AccessSettings, Config, HeaderNames, Headers, ModelSettings, OnMissingIdentity, PriceSettings,
@@ -18,6 +18,27 @@ use crate::rules::{Candidate, Choice, Match, Rule, Sticky, Target, Verdict};
 const DEFAULT_MAX_BODY: usize = 8 << 20;
 /// Envoy's V8 gives a VM 1 GiB; a body is in memory twice while it is edited.
 const MAX_MAX_BODY: usize = 128 << 20;
+
+/// Headers that frame a message, name its host, or carry credentials.
+const TAKEN: &[&str] = &[
+    "accept-encoding",
+    "api-key",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-api-key",
+    "x-goog-api-key",
+];
 
 type Checked<T> = Result<T, ConfigError>;
 
@@ -33,7 +54,9 @@ impl Config {
                 "this filter sets headers that depend on the body and works only with `true`",
             ));
         }
+        let mut apis = Vec::with_capacity(s.apis.len());
         for (i, path) in s.apis.iter().enumerate() {
+            apis.push((api_path(&path.path, &format!("apis[{i}].path"))?, path.api));
             if !path.api.model_in_body() {
                 return Err(ConfigError::at(
                     format!("apis[{i}].api"),
@@ -61,7 +84,14 @@ impl Config {
         if let Some(name) = &s.default_model {
             declared(&catalog, "default_model", name)?;
         }
-        let access = access(s.access)?;
+        let has_identity = !s.identity.is_empty();
+        let access = access(s.access, has_identity)?;
+        let headers = headers(&s.headers)?;
+        for (i, source) in s.identity.iter().enumerate() {
+            if let IdentitySource::Header { name, .. } = source {
+                trusted(name, &headers, &format!("identity[{i}].header"))?;
+            }
+        }
         let watching = s.rules.iter().flat_map(|rule| {
             let sticky = match &rule.sticky {
                 Some(StickySettings::Header(name)) => Some(name),
@@ -72,7 +102,9 @@ impl Config {
         let mut watched_headers: Vec<_> = watching.map(|n| n.to_ascii_lowercase()).collect();
         watched_headers.sort();
         watched_headers.dedup();
-        let has_identity = !s.identity.is_empty();
+        for name in &watched_headers {
+            trusted(name, &headers, "rules")?;
+        }
         let mut rules: Vec<Rule> = Vec::with_capacity(s.rules.len());
         for (i, settings) in s.rules.into_iter().enumerate() {
             let place = format!("rules[{i}]");
@@ -80,13 +112,20 @@ impl Config {
                 let message = format!("`{}` is the name of an earlier rule", settings.name);
                 return Err(ConfigError::at(format!("{place}.name"), message));
             }
+            if let Some(earlier) = rules
+                .iter()
+                .position(|rule| !rule.shadow && rule.matches.is_empty())
+            {
+                let message = format!("never reached: `rules[{earlier}]` is for every request");
+                return Err(ConfigError::at(place, message));
+            }
             rules.push(rule(settings, &catalog, &place, has_identity)?);
         }
         Ok(Self {
-            apis: s.apis,
+            apis,
             max_body_bytes,
             on_unreadable: s.on_unreadable,
-            headers: headers(&s.headers)?,
+            headers,
             identity: s.identity,
             on_missing_identity: s.on_missing_identity,
             reject_unknown: match s.unknown_models {
@@ -107,7 +146,15 @@ impl Config {
 fn headers(names: &HeaderNames) -> Checked<Headers> {
     let name = |field: &str, given: &Option<String>, default: &str| match given {
         None => Ok(default.to_owned()),
-        Some(name) => header_name(name).map_err(|e| ConfigError::at(format!("headers.{field}"), e)),
+        Some(name) => {
+            let place = format!("headers.{field}");
+            let name = header_name(name).map_err(|e| ConfigError::at(&place, e))?;
+            if TAKEN.contains(&name.as_str()) {
+                let message = format!("`{name}` has a meaning of its own");
+                return Err(ConfigError::at(place, message));
+            }
+            Ok(name)
+        }
     };
     let headers = Headers {
         model: name("model", &names.model, names::header::MODEL)?,
@@ -187,7 +234,37 @@ fn price(settings: PriceSettings, place: &str) -> Checked<Price> {
     })
 }
 
-fn access(entries: Vec<AccessSettings>) -> Checked<Access> {
+/// A path of the operator's, in lower case: servers differ in whether case counts.
+fn api_path(glob: &Glob, place: &str) -> Checked<Glob> {
+    let path = glob.as_str();
+    let rooted = path.starts_with('/') || path.starts_with('*');
+    if !rooted || path.ends_with('/') || path.contains("//") || path.contains(['%', '#']) {
+        let message = "begins with `/` or `*`, does not end in `/`, and holds no `//`, `%` or `#`";
+        return Err(ConfigError::at(place, format!("a path {message}")));
+    }
+    Glob::new(&path.to_lowercase()).map_err(|e| ConfigError::at(place, e))
+}
+
+/// Headers that are removed from every request cannot say anything about it.
+fn trusted(name: &str, headers: &Headers, place: &str) -> Checked<()> {
+    if name.starts_with(names::header::PREFIX) || headers.all().contains(&name) {
+        let message = format!("`{name}` is removed from every request before it is looked at");
+        return Err(ConfigError::at(place, message));
+    }
+    Ok(())
+}
+
+fn access(entries: Vec<AccessSettings>, has_identity: bool) -> Checked<Access> {
+    let named = entries
+        .iter()
+        .position(|entry| !entry.identity.0.is_empty());
+    if let Some(named) = named.filter(|_| !has_identity) {
+        let message = "there are no `identity` sources";
+        return Err(ConfigError::at(
+            format!("access[{named}].identity"),
+            message,
+        ));
+    }
     let everybody = entries
         .iter()
         .position(|e| e.identity.0.is_empty() && !e.shadow);
