@@ -61,14 +61,14 @@ rust:
 .PHONY: test
 test: filters envoy sdks ## Run every test, those in real Envoy included
 	@$(MAKE) --no-print-directory modules LIST="$(TEST_MODULES)"
-	cargo test --locked --workspace
+	@tests/tools/test.sh
 
 .PHONY: sdks
 sdks:
 	@tests/tools/sdks.sh
 
 .PHONY: check
-check: format lint deny docs test imports ## All that CI runs
+check: format lint deny docs imports demo test ## All that CI runs
 
 .PHONY: format
 format:

@@ -36,20 +36,3 @@ pub(crate) fn count(vocabulary: &Vocabulary, piece: &[u8]) -> u64 {
     let state = ring.get(piece.len() % RING).copied().flatten();
     state.map_or(piece.len() as u64, |(_, count)| count)
 }
-
-/// A set of token lengths, 1 to [`MAX_TOKEN`].
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Lengths(u128);
-
-impl Lengths {
-    pub(crate) fn insert(&mut self, len: usize) {
-        self.0 |= 1 << (len - 1);
-    }
-
-    /// Takes the longest out.
-    pub(crate) fn pop(&mut self) -> Option<usize> {
-        let top = self.0.checked_ilog2()?;
-        self.0 ^= 1 << top;
-        Some(top as usize + 1)
-    }
-}

@@ -12,6 +12,8 @@
 //! should they grow too large, [`forward::count`] decides.
 
 use crate::forward;
+use crate::greedy;
+use crate::joint::Joint;
 use crate::vocabulary::Vocabulary;
 
 /// The first size of a window, in bytes: merging in it is quick, most tokens are far shorter.
@@ -42,16 +44,6 @@ pub(crate) struct Merger {
     next: [u16; LARGEST],
     /// Where the token before begins.
     previous: [u16; LARGEST],
-}
-
-/// A joint: all before it is decided, unless the next one does not hold.
-#[derive(Clone, Copy)]
-struct Joint {
-    at: usize,
-    /// The rank of the token before.
-    last: Option<u32>,
-    /// Tokens so far.
-    count: u64,
 }
 
 impl Merger {
@@ -89,21 +81,24 @@ impl Merger {
         end: usize,
     ) -> u64 {
         let piece = text.get(start..end).unwrap_or_default();
-        if piece.len() <= 2 * WINDOW {
-            return self.merge(vocabulary, piece);
+        match greedy::count(vocabulary, piece) {
+            Ok(count) => count,
+            Err(_) if piece.len() <= 2 * WINDOW => self.merge(vocabulary, piece),
+            Err(joint) => self
+                .count_windows(vocabulary, piece, joint)
+                .or_else(|| self.count_windows(vocabulary, piece, Joint::default()))
+                .unwrap_or_else(|| forward::count(vocabulary, piece)),
         }
-        self.count_windows(vocabulary, piece)
-            .unwrap_or_else(|| forward::count(vocabulary, piece))
     }
 
-    /// The count of a long piece, or `None` when its windows grow too large.
-    pub(crate) fn count_windows(&mut self, vocabulary: &Vocabulary, piece: &[u8]) -> Option<u64> {
+    /// The count of a piece from a joint on, or `None` when its windows grow too large.
+    pub(crate) fn count_windows(
+        &mut self,
+        vocabulary: &Vocabulary,
+        piece: &[u8],
+        mut joint: Joint,
+    ) -> Option<u64> {
         let mut size = WINDOW;
-        let mut joint = Joint {
-            at: 0,
-            last: None,
-            count: 0,
-        };
         let mut before = joint;
         loop {
             let rest = piece.get(joint.at..)?;

@@ -3,9 +3,9 @@
 //! `build/vocabulary.rs` tells what a rank and an id are. All numbers are little-endian. Every
 //! read is checked: a lookup in a broken table finds nothing, it does not panic.
 
-use crate::forward::Lengths;
 use crate::hash;
 use crate::hash::{MAX_TOKEN, TOKEN_BITS};
+use crate::lengths::Lengths;
 
 /// The tables of one encoding.
 pub(crate) struct Vocabulary {
@@ -117,6 +117,7 @@ impl Vocabulary {
     }
 
     /// The lengths of the tokens that may begin at `at`: all that do, perhaps some more.
+    #[inline(always)]
     pub(crate) fn lengths_at(&self, text: &[u8], at: usize) -> Lengths {
         let cell_bits = (self.prefixes.len() * 4).trailing_zeros();
         let mut lengths = Lengths::default();

@@ -6,9 +6,11 @@ use crate::vocabulary::{CL100K, O200K};
 /// A piece in windows and by its beginnings, whether it is one piece or not.
 fn assert_both_ways(text: &str) {
     for vocabulary in [&O200K, &CL100K] {
-        let windows = Merger::new().count_windows(vocabulary, text.as_bytes());
+        let windows = Merger::new().count_windows(vocabulary, text.as_bytes(), Joint::default());
         let forward = forward::count(vocabulary, text.as_bytes());
-        assert_eq!(windows, Some(forward), "{text:?}");
+        assert_eq!(windows, Some(forward), "windows: {text:?}");
+        let whole = Merger::new().count_merged(vocabulary, text.as_bytes(), 0, text.len());
+        assert_eq!(whole, forward, "all ways: {text:?}");
     }
 }
 
