@@ -4,9 +4,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use weir_testkit::envoy::{envoy_binary, module};
+use weir_testkit::rig::Rig;
 
+use crate::chat;
 use crate::schemas::{files, root};
 
 fn yaml(path: &Path) -> Value {
@@ -31,19 +33,23 @@ fn plugins(value: &Value, found: &mut Vec<Value>) {
 fn shipped_configurations_are_loaded_by_envoy() {
     module("model_router");
     let shipped = files(&root().join("envoy"), "yaml");
-    assert!(!shipped.is_empty());
-    for path in shipped {
+    let (manifests, bootstraps): (Vec<_>, Vec<_>) = shipped
+        .into_iter()
+        .partition(|path| yaml(path)["apiVersion"].is_string());
+    assert!(!bootstraps.is_empty() && !manifests.is_empty());
+    for path in &bootstraps {
         let output = Command::new(envoy_binary())
             .args(["--mode", "validate", "--log-level", "error", "-c"])
-            .arg(&path)
+            .arg(path)
             .current_dir(root())
             .output()
             .unwrap();
         let log = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {log}", path.display());
-
+    }
+    for path in bootstraps.iter().chain(&manifests) {
         let mut found = Vec::new();
-        plugins(&yaml(&path), &mut found);
+        plugins(&yaml(path), &mut found);
         assert!(!found.is_empty(), "{}", path.display());
         for plugin in found {
             let place = format!("{}: {}", path.display(), plugin["name"]);
@@ -53,7 +59,7 @@ fn shipped_configurations_are_loaded_by_envoy() {
             // Without this a client chooses its own address.
             let config = plugin["configuration"]["value"].as_str().unwrap();
             if config.contains("source_ip") {
-                let text = std::fs::read_to_string(&path).unwrap();
+                let text = std::fs::read_to_string(path).unwrap();
                 assert!(text.contains("use_remote_address: true"), "{place}");
             }
             let holds = plugin["root_id"] == "model-router";
@@ -103,4 +109,36 @@ fn the_compose_file_fits_the_makefile() {
             "{port}"
         );
     }
+}
+
+/// The patches of the Istio manifest, put where Istio puts them, route a request.
+#[tokio::test]
+async fn the_istio_manifest_works_in_envoy() {
+    let manifest = yaml(&root().join("envoy/istio/model-router.yaml"));
+    assert_eq!(manifest["kind"], "EnvoyFilter");
+    let patches = manifest["spec"]["configPatches"].as_array().unwrap();
+    let patch = |apply_to: &str| {
+        let found = patches.iter().find(|patch| patch["applyTo"] == apply_to);
+        &found.unwrap()["patch"]["value"]
+    };
+    // The filter in the chain asks for the configuration by its name and type.
+    let (mut filter, inserted) = (patch("EXTENSION_CONFIG").clone(), patch("HTTP_FILTER"));
+    assert_eq!(filter["name"], inserted["name"]);
+    let types = inserted["config_discovery"]["type_urls"]
+        .as_array()
+        .unwrap();
+    assert!(types.contains(&filter["typed_config"]["@type"]));
+    // What Istio's agent does: the image becomes a file.
+    filter["typed_config"]["config"]["vm_config"]["code"] =
+        json!({"local": {"filename": module("model_router")}});
+    let rig = Rig::start(&["openai", "anthropic"], |b| b.filter(filter)).await;
+    for (model, provider) in [
+        ("fast", "openai"),
+        ("claude-sonnet-4-20250514", "anthropic"),
+    ] {
+        let request = chat(model).header("authorization", "Bearer sk-1");
+        let answer = rig.h1().send(request).await.ok();
+        assert_eq!(answer.header("x-mock-name"), Some(provider), "{model}");
+    }
+    rig.envoy.assert_no_crash();
 }

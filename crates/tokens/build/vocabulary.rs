@@ -25,7 +25,11 @@ pub(crate) fn write(out: &Path, name: &str, bpe: &CoreBPE) {
     let mut by_id: Vec<(u32, &[u8])> = (0..).zip(tokens.iter().map(Vec::as_slice)).collect();
     by_id.sort_by_key(|&(rank, token)| (token.len(), rank));
     // A word is read as eight bytes, also at the end.
-    let mut bytes: Vec<u8> = by_id.iter().flat_map(|&(_, token)| token).copied().collect();
+    let mut bytes: Vec<u8> = by_id
+        .iter()
+        .flat_map(|&(_, token)| token)
+        .copied()
+        .collect();
     bytes.extend([0; 8]);
     save("bytes", &bytes);
     save("ranks", &le(by_id.iter().map(|&(rank, _)| rank)));

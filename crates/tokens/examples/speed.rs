@@ -19,7 +19,10 @@ fn main() {
     for encoding in ENCODINGS {
         println!("{encoding:?}: {} bytes of tables", encoding.table_bytes());
     }
-    println!("{:32} {:>14} {:>14}   (n and n/8)", "MB/s", "O200k", "Cl100k");
+    println!(
+        "{:32} {:>14} {:>14}   (n and n/8)",
+        "MB/s", "O200k", "Cl100k"
+    );
     for (name, text) in varied() {
         report(&name, &text, 16 << 20);
     }
@@ -44,11 +47,17 @@ fn report(name: &str, text: &str, volume: usize) {
     let name = name.rsplit('/').next().unwrap_or_default();
     print!("{name:32}");
     for encoding in ENCODINGS {
-        let (all, part) = (speed(encoding, text, volume), speed(encoding, eighth, volume / 4));
+        let (all, part) = (
+            speed(encoding, text, volume),
+            speed(encoding, eighth, volume / 4),
+        );
         print!("  {all:6.1} ({part:6.1})");
     }
     let tokens = Encoding::O200k.count(text);
-    println!("  {:.2} bytes per o200k token", text.len() as f64 / tokens as f64);
+    println!(
+        "  {:.2} bytes per o200k token",
+        text.len() as f64 / tokens as f64
+    );
 }
 
 /// The best round: others work on the machine, too.
@@ -87,8 +96,14 @@ const HOSTILE: &[(&str, &str)] = &[
     ("two letters", "a b "),
     ("cut long token (latin)", "ForCanBeConverte"),
     ("cut long token (han)", "微信公众号天天中彩"),
-    ("cut long token (spaces)", "                                                                                 x"),
-    ("cut run of dashes", "--------------------------------------------------------------------------------="),
+    (
+        "cut long token (spaces)",
+        "                                                                                 x",
+    ),
+    (
+        "cut run of dashes",
+        "--------------------------------------------------------------------------------=",
+    ),
 ];
 
 const NOISE: &[(&str, u32, u32)] = &[
@@ -128,7 +143,11 @@ fn noise(from: u32, to: u32, bytes: usize) -> String {
     let mut text = String::with_capacity(bytes + 4);
     while text.len() < bytes {
         let offset = random.below(u64::from(to - from + 1));
-        text.extend(u32::try_from(offset).ok().and_then(|offset| char::from_u32(from + offset)));
+        text.extend(
+            u32::try_from(offset)
+                .ok()
+                .and_then(|offset| char::from_u32(from + offset)),
+        );
     }
     text
 }
@@ -164,7 +183,10 @@ fn varied() -> Vec<(String, String)> {
 
 fn sentence(text: &mut String, words: &[&str], random: &mut Random) {
     for at in 0..=random.below(17) {
-        let word = words.get(random.below(words.len() as u64) as usize).copied().unwrap_or_default();
+        let word = words
+            .get(random.below(words.len() as u64) as usize)
+            .copied()
+            .unwrap_or_default();
         if at > 0 {
             text.push_str(if random.below(11) == 0 { ", " } else { " " });
         }
@@ -180,10 +202,28 @@ fn sentence(text: &mut String, words: &[&str], random: &mut Random) {
 }
 
 const WORDS: &[(&str, &str)] = &[
-    ("English", "the of and to in is that it was for on are as with they be at one have this from or had by hot but some what there we can out other were all your when up use word how said an each she which do their time if will way about many then them would write like so these her long make thing see him two has look more day could go come did my sound no most number who over know water than call first people may down side been now find any new work part take get place made live where after back little only round man year came show every good me give our under name very through just form much great think say help low line before turn cause same mean differ move right boy old too does tell sentence set three want air well also play small end put home read hand port large spell add even land here must big high such follow act why ask men change went light kind off need house picture try us again animal point mother world near build self earth father head stand own page should country found answer school grow study still learn plant cover food sun four thought let keep eye never last door between city tree cross since hard start might story saw far sea draw left late run while press close night real life few stop tokenizer authorization infrastructure misconfigured unbelievably counterintuitive photosynthesis electroencephalograph rate-limiting don't it's we're you'll"),
-    ("code and JSON", "fn let mut pub struct impl self.count() return None; Some(value) => {\n\t\t }\n\n if (x != null) for(int i=0;i<n;++i) #include <vector> std::vector<std::string> def __init__(self): import numpy as np {\"role\":\"user\",\"content\": \"temperature\":0.7, \"max_tokens\":4096} [1,2,3] https://api.example.com/v1/chat/completions 0xdeadbeef 2024-11-05T12:34:56Z SELECT * FROM users WHERE id=$1 ORDER BY created_at DESC; console.log(`${name}`); export default function App() <div className=\"row\"> </div> &&  || == === -> :: // TODO: /* */ getElementById XMLHttpRequest snake_case_name SCREAMING_CASE camelCaseName 9f86d081884c7d659a2feaa0c55ad015 eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9 192.168.0.1:8080 \\u00e9 async await match crate::module::Type Result<(), Error> &'static str unsafe"),
-    ("European languages", "der die das und nicht Straße Bürgermeister Geschwindigkeitsbegrenzung Übersetzung für können größer le la les être français déjà où garçon œuvre l'été aujourd'hui el niño mañana corazón español también más año città perché più così è não coração ação você português też się życie źródło książka język však příliš který člověk město şehir güneş için çok öğrenci İstanbul år på også större från ændring smørrebrød ő szép gyönyörű magyarország că și română învăţământ"),
-    ("Cyrillic and Greek", "и в не на что быть этот человек время который год дело жизнь день рука работа слово место вопрос лицо друг глаз страна город вода голова искусственный интеллект переключатель Україна їжак є також від щоб або можна български език και το να του είναι άνθρωπος γλώσσα ημέρα ελληνικά θάλασσα Αθήνα κόσμος λόγος μεγάλος ψυχή"),
-    ("Chinese, Japanese, Korean", "人工智能正在改变世界 我们的生活 今天天气很好 请帮我写一段代码 这个问题很有意思 数据库 服务器 繁體中文 機器學習 こんにちは 東京タワー 私は学生です ありがとうございます プログラミング言語 データベース 吾輩は猫である 한국어 안녕하세요 인공지능 데이터베이스 프로그래밍 오늘은 날씨가 좋습니다 감사합니다 서울특별시"),
-    ("Arabic, Hebrew, Hindi, Thai", "مرحبا العالم اللغة العربية الذكاء الاصطناعي كتاب مدرسة في من على إلى هذا الذي السلام عليكم שלום עולם שפה עברית ספר בית אני אתה היא नमस्ते दुनिया हिन्दी भाषा कृत्रिम बुद्धिमत्ता है में और का के की यह सकते สวัสดี ชาวโลก ภาษาไทย ปัญญาประดิษฐ์ กรุงเทพมหานคร ประเทศไทย วันนี้อากาศดี"),
+    (
+        "English",
+        "the of and to in is that it was for on are as with they be at one have this from or had by hot but some what there we can out other were all your when up use word how said an each she which do their time if will way about many then them would write like so these her long make thing see him two has look more day could go come did my sound no most number who over know water than call first people may down side been now find any new work part take get place made live where after back little only round man year came show every good me give our under name very through just form much great think say help low line before turn cause same mean differ move right boy old too does tell sentence set three want air well also play small end put home read hand port large spell add even land here must big high such follow act why ask men change went light kind off need house picture try us again animal point mother world near build self earth father head stand own page should country found answer school grow study still learn plant cover food sun four thought let keep eye never last door between city tree cross since hard start might story saw far sea draw left late run while press close night real life few stop tokenizer authorization infrastructure misconfigured unbelievably counterintuitive photosynthesis electroencephalograph rate-limiting don't it's we're you'll",
+    ),
+    (
+        "code and JSON",
+        "fn let mut pub struct impl self.count() return None; Some(value) => {\n\t\t }\n\n if (x != null) for(int i=0;i<n;++i) #include <vector> std::vector<std::string> def __init__(self): import numpy as np {\"role\":\"user\",\"content\": \"temperature\":0.7, \"max_tokens\":4096} [1,2,3] https://api.example.com/v1/chat/completions 0xdeadbeef 2024-11-05T12:34:56Z SELECT * FROM users WHERE id=$1 ORDER BY created_at DESC; console.log(`${name}`); export default function App() <div className=\"row\"> </div> &&  || == === -> :: // TODO: /* */ getElementById XMLHttpRequest snake_case_name SCREAMING_CASE camelCaseName 9f86d081884c7d659a2feaa0c55ad015 eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9 192.168.0.1:8080 \\u00e9 async await match crate::module::Type Result<(), Error> &'static str unsafe",
+    ),
+    (
+        "European languages",
+        "der die das und nicht Straße Bürgermeister Geschwindigkeitsbegrenzung Übersetzung für können größer le la les être français déjà où garçon œuvre l'été aujourd'hui el niño mañana corazón español también más año città perché più così è não coração ação você português też się życie źródło książka język však příliš který člověk město şehir güneş için çok öğrenci İstanbul år på også större från ændring smørrebrød ő szép gyönyörű magyarország că și română învăţământ",
+    ),
+    (
+        "Cyrillic and Greek",
+        "и в не на что быть этот человек время который год дело жизнь день рука работа слово место вопрос лицо друг глаз страна город вода голова искусственный интеллект переключатель Україна їжак є також від щоб або можна български език και το να του είναι άνθρωπος γλώσσα ημέρα ελληνικά θάλασσα Αθήνα κόσμος λόγος μεγάλος ψυχή",
+    ),
+    (
+        "Chinese, Japanese, Korean",
+        "人工智能正在改变世界 我们的生活 今天天气很好 请帮我写一段代码 这个问题很有意思 数据库 服务器 繁體中文 機器學習 こんにちは 東京タワー 私は学生です ありがとうございます プログラミング言語 データベース 吾輩は猫である 한국어 안녕하세요 인공지능 데이터베이스 프로그래밍 오늘은 날씨가 좋습니다 감사합니다 서울특별시",
+    ),
+    (
+        "Arabic, Hebrew, Hindi, Thai",
+        "مرحبا العالم اللغة العربية الذكاء الاصطناعي كتاب مدرسة في من على إلى هذا الذي السلام عليكم שלום עולם שפה עברית ספר בית אני אתה היא नमस्ते दुनिया हिन्दी भाषा कृत्रिम बुद्धिमत्ता है में और का के की यह सकते สวัสดี ชาวโลก ภาษาไทย ปัญญาประดิษฐ์ กรุงเทพมหานคร ประเทศไทย วันนี้อากาศดี",
+    ),
 ];

@@ -16,13 +16,17 @@ compile_error!("weir-tokens needs a vocabulary: feature `o200k` or `cl100k`");
 
 mod classes;
 mod encoding;
+mod family;
 mod forward;
 mod greedy;
 mod hash;
 mod joint;
 mod lengths;
 mod merge;
+mod prompt;
 mod split;
 mod vocabulary;
 
 pub use encoding::Encoding;
+pub use family::{Family, family};
+pub use prompt::{Count, PromptCounter};

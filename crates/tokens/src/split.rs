@@ -42,7 +42,9 @@ pub(crate) fn o200k(text: &[u8], start: usize) -> usize {
             }
             match class {
                 Class::Mark => contraction(text, after),
-                Class::Space => space_or_symbols(text, start, after, b"\r\n/", LastLineEnd::EndsPiece),
+                Class::Space => {
+                    space_or_symbols(text, start, after, b"\r\n/", LastLineEnd::EndsPiece)
+                }
                 _ => symbols(text, after, b"\r\n/"),
             }
         }

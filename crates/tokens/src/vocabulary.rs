@@ -102,7 +102,10 @@ impl Vocabulary {
     /// The rank of a byte.
     #[inline(always)]
     pub(crate) fn byte_rank(&self, byte: u8) -> u32 {
-        self.single.get(usize::from(byte)).copied().map_or(0, u32::from)
+        self.single
+            .get(usize::from(byte))
+            .copied()
+            .map_or(0, u32::from)
     }
 
     /// The rank of the token of two bytes.

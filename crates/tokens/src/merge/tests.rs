@@ -16,7 +16,19 @@ fn assert_both_ways(text: &str) {
 
 #[test]
 fn runs_are_counted_the_same_both_ways() {
-    for unit in ["a", " ", "ab", "aab", "\n", "=", "é", "日", "👨\u{200d}", "0", "haha"] {
+    for unit in [
+        "a",
+        " ",
+        "ab",
+        "aab",
+        "\n",
+        "=",
+        "é",
+        "日",
+        "👨\u{200d}",
+        "0",
+        "haha",
+    ] {
         for times in [1, 2, 3, 63, 64, 65, 127, 128, 129, 500, 5000] {
             assert_both_ways(&unit.repeat(times));
         }

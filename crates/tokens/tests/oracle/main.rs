@@ -2,7 +2,10 @@
 //!
 //! tiktoken-rs walks white space by recursion, so everything here runs on a large stack.
 
-#![allow(clippy::print_stderr, reason = "the number of documents is part of the evidence")]
+#![allow(
+    clippy::print_stderr,
+    reason = "the number of documents is part of the evidence"
+)]
 
 mod corpus;
 
@@ -74,9 +77,14 @@ fn every_code_point() {
     on_a_large_stack(|| {
         let chars: Vec<char> = ('\0'..=char::MAX).collect();
         // Beyond the scripts everything is assigned sparsely: there, every 16th will do.
-        let chars = chars.iter().enumerate().filter(|(at, _)| *at < 0x3400 || at % 16 == 0);
+        let chars = chars
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at < 0x3400 || at % 16 == 0);
         for (_, c) in chars {
-            assert_counts(&format!("{c}{c} {c}a{c}A{c}'s A{c}b !{c}\n 1{c}2  {c}\u{301}{c}B\t{c}"));
+            assert_counts(&format!(
+                "{c}{c} {c}a{c}A{c}'s A{c}b !{c}\n 1{c}2  {c}\u{301}{c}B\t{c}"
+            ));
         }
     });
 }
