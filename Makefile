@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # A module and the package that makes it. A workspace build would mix features, so each is
-# built alone.
+# built alone. The crates are ordinary libraries, of which only this makes modules: were they
+# `cdylib`s themselves, the bundle's build would overwrite each filter's.
 MODULES      := model_router=model-router weir=weir
 TEST_MODULES := probe=probe
 WASM         := target/wasm32-wasip1/release
@@ -38,7 +39,7 @@ filters: ## Build every module into target/weir
 modules: rust
 	@mkdir -p $(OUT)
 	@for pair in $(LIST); do \
-	  cargo build --quiet --locked --release --target wasm32-wasip1 -p "$${pair#*=}"; \
+	  cargo rustc --quiet --locked --release --target wasm32-wasip1 --crate-type cdylib -p "$${pair#*=}"; \
 	  cmp -s $(WASM)/"$${pair%=*}".wasm $(OUT)/"$${pair%=*}".wasm || \
 	    install -m 644 $(WASM)/"$${pair%=*}".wasm $(OUT)/"$${pair%=*}".wasm; \
 	done

@@ -28,10 +28,12 @@ pub(crate) fn write(out: &Path) {
             panic!("{pattern} is not a class");
         };
         for range in ranges.ranges() {
-            for code in range.start() as usize..=range.end() as usize {
-                assert_eq!(classes[code], 0, "{code:x} is in two classes");
-                classes[code] = class;
-            }
+            let codes = range.start() as usize..=range.end() as usize;
+            assert!(
+                classes[codes.clone()].iter().all(|&class| class == 0),
+                "classes are disjoint"
+            );
+            classes[codes].fill(class);
         }
     }
     let letters = regex_syntax::parse(r"\p{L}").expect("the class parses");

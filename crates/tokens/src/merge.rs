@@ -81,7 +81,7 @@ impl Merger {
         end: usize,
     ) -> u64 {
         let piece = text.get(start..end).unwrap_or_default();
-        if piece.len() <= BLOCK {
+        if piece.len() <= 16 {
             return self.merge(vocabulary, piece);
         }
         match greedy::count(vocabulary, piece) {

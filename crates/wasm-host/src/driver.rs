@@ -78,6 +78,21 @@ impl<H: Host> Attributes for Properties<'_, H> {
     }
 }
 
+fn cx<'a, H: Host>(
+    attributes: &'a Properties<'a, H>,
+    random: u64,
+    effects: &'a mut Effects,
+) -> Cx<'a> {
+    let Properties(host) = attributes;
+    Cx {
+        now: host.now(),
+        random,
+        attributes,
+        store: host.store(),
+        effects,
+    }
+}
+
 impl<P: Policy, H: Host> Driver<P, H> {
     /// Begins an exchange.
     pub fn new(policy: Rc<P>, host: H) -> Self {
@@ -93,11 +108,6 @@ impl<P: Policy, H: Host> Driver<P, H> {
             random,
             effects: Effects::default(),
         }
-    }
-
-    /// The host this driver calls.
-    pub fn host(&self) -> &H {
-        &self.host
     }
 
     /// The request's headers came; `end`: without a body.
@@ -257,13 +267,8 @@ impl<P: Policy, H: Host> Driver<P, H> {
         let ending = Ending {
             complete: self.complete,
         };
-        let mut cx = Cx {
-            now: self.host.now(),
-            random: self.random,
-            attributes: &Properties(&self.host),
-            store: self.host.store(),
-            effects: &mut self.effects,
-        };
+        let attributes = Properties(&self.host);
+        let mut cx = cx(&attributes, self.random, &mut self.effects);
         exchange.end(&mut cx, ending);
         self.apply();
     }
@@ -271,13 +276,8 @@ impl<P: Policy, H: Host> Driver<P, H> {
     /// Runs one step of the policy; `None` when there is no exchange any more.
     fn step<T>(&mut self, run: impl FnOnce(&mut P::Exchange, &mut Cx<'_>) -> T) -> Option<T> {
         let exchange = self.exchange.as_mut()?;
-        let mut cx = Cx {
-            now: self.host.now(),
-            random: self.random,
-            attributes: &Properties(&self.host),
-            store: self.host.store(),
-            effects: &mut self.effects,
-        };
+        let attributes = Properties(&self.host);
+        let mut cx = cx(&attributes, self.random, &mut self.effects);
         Some(run(exchange, &mut cx))
     }
 

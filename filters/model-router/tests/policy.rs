@@ -1,6 +1,6 @@
 //! Exchanges → outcomes, played natively.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use std::rc::Rc;
 
