@@ -154,5 +154,6 @@ pub struct Reply {
     /// A fixed word for Envoy's `%RESPONSE_CODE_DETAILS%`, as `weir_model_denied`.
     pub details: &'static str,
     /// The operator's text: what happened and which rule decided. Never prompt text, never a key.
+    /// Empty when there is nothing to say.
     pub log: String,
 }

@@ -6,6 +6,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
     reason = "a program for a terminal measures time and prints it"
 )]
 
@@ -42,7 +43,7 @@ fn main() {
 
 /// Counts the text, often enough to see at least `volume` bytes, and an eighth of it.
 fn report(name: &str, text: &str, volume: usize) {
-    let eighth = text.floor_char_boundary(text.len() / 8);
+    let eighth = boundary(text, text.len() / 8);
     let eighth = text.get(..eighth).unwrap_or_default();
     let name = name.rsplit('/').next().unwrap_or_default();
     print!("{name:32}");
@@ -125,6 +126,12 @@ const NOISE: &[(&str, u32, u32)] = &[
     ("noise: spaces", 0x2000, 0x200a),
 ];
 
+/// The last place at or before `at` where the text can be cut.
+fn boundary(text: &str, at: usize) -> usize {
+    let mut places = (0..=at.min(text.len())).rev();
+    places.find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
 /// SplitMix64.
 struct Random(u64);
 
@@ -172,8 +179,8 @@ fn varied() -> Vec<(String, String)> {
         let Some(((_, text), cursor)) = texts.get(at).zip(cursors.get_mut(at)) else {
             break;
         };
-        let begin = text.floor_char_boundary(*cursor);
-        let end = text.floor_char_boundary((begin + 4000).min(text.len()));
+        let begin = boundary(text, *cursor);
+        let end = boundary(text, begin + 4000);
         mixed.push_str(text.get(begin..end).unwrap_or_default());
         *cursor = if end == text.len() { 0 } else { end };
     }

@@ -4,6 +4,11 @@
 //! They are made for 64-bit multiplication, which wasm has, and for texts up to a token's
 //! length. They resist nobody: a collision costs a comparison, never a wrong count.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "a hash is cut to the bits a table has"
+)]
+
 /// The longest token of either vocabulary, in bytes; the build script checks it.
 pub(crate) const MAX_TOKEN: usize = 128;
 

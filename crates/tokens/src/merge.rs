@@ -11,6 +11,11 @@
 //! the next window begins before them. Should a joint not hold all the same, the windows grow;
 //! should they grow too large, [`forward::count`] decides.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "positions in a window are below 1024"
+)]
+
 use crate::forward;
 use crate::greedy;
 use crate::joint::Joint;
@@ -71,7 +76,8 @@ impl Merger {
         self.count_merged(vocabulary, text, start, end)
     }
 
-    /// The same for a piece that is not a token.
+    /// The same for a piece that is not a token: short ones are merged at once, in others the
+    /// longest tokens are tried first.
     #[inline(never)]
     pub(crate) fn count_merged(
         &mut self,
@@ -81,7 +87,7 @@ impl Merger {
         end: usize,
     ) -> u64 {
         let piece = text.get(start..end).unwrap_or_default();
-        if piece.len() <= 16 {
+        if piece.len() <= BLOCK {
             return self.merge(vocabulary, piece);
         }
         match greedy::count(vocabulary, piece) {

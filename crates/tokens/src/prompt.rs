@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn guesses_say_so() {
-        let guesses: [(fn(&mut PromptCounter), u64); 2] = [
+        type Guess = fn(&mut PromptCounter);
+        let guesses: [(Guess, u64); 2] = [
             (|prompt| prompt.schema(401), 101),
             (|prompt| prompt.image(), 765),
         ];

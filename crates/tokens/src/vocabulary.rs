@@ -3,6 +3,11 @@
 //! `build/vocabulary.rs` tells what a rank and an id are. All numbers are little-endian. Every
 //! read is checked: a lookup in a broken table finds nothing, it does not panic.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "numbers are split on purpose, and no table has 2^32 entries"
+)]
+
 use crate::hash;
 use crate::hash::{MAX_TOKEN, TOKEN_BITS};
 use crate::lengths::Lengths;

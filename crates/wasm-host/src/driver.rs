@@ -376,7 +376,9 @@ impl<P: Policy, H: Host> Driver<P, H> {
 
     fn answer(&mut self, reply: Reply) -> Flow {
         self.request = Request::Answered;
-        self.host.log(Level::Info, &reply.log);
+        if !reply.log.is_empty() {
+            self.host.log(Level::Info, &reply.log);
+        }
         if let Err(status) =
             self.host
                 .reply(reply.status, reply.details, &reply.headers, &reply.body)

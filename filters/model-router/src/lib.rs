@@ -443,7 +443,7 @@ impl Routing {
                 headers: vec![("content-type".to_owned(), "application/json".to_owned())],
                 body,
                 details: "weir_model_list",
-                log: format!("{}: answered a list of models", ModelRouter::NAME),
+                log: String::new(),
             }),
             None => {
                 let model = asked.model.as_deref().unwrap_or_default();
