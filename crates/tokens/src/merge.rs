@@ -120,7 +120,7 @@ impl Merger {
             if holds && window.len() == rest.len() {
                 return Some(joint.count + count);
             }
-            let next = self.keep(joint, window.len() - window.len() / 4);
+            let next = self.keep(joint, window.len());
             if holds && next.at > joint.at {
                 before = joint;
                 joint = next;

@@ -174,7 +174,7 @@ fn contraction(text: &[u8], at: usize) -> usize {
         (Some(b's' | b't' | b'm' | b'd'), _) => at + 2,
         (Some(b'r' | b'v'), Some(b'e')) | (Some(b'l'), Some(b'l')) => at + 3,
         // U+017F
-        (Some(0xc5), Some(0xbe)) => at + 3,
+        (Some(0xc5), Some(0xbf)) => at + 3,
         _ => at,
     }
 }

@@ -1115,8 +1115,14 @@ fn without_model(bytes: &[u8]) -> Option<Value> {
     Some(value)
 }
 
+/// Cases of the test below: `WEIR_CASES=1000000 cargo test …` for a night.
+fn cases() -> u32 {
+    let asked = std::env::var("WEIR_CASES").ok();
+    asked.and_then(|cases| cases.parse().ok()).unwrap_or(2000)
+}
+
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(cases()))]
 
     /// Whatever comes from either side: no panic, nothing Envoy would refuse (the simulated one
     /// asserts it), a request that is sent differs in its model alone, and an answer that is not
