@@ -1164,7 +1164,13 @@ proptest::proptest! {
                 proptest::prop_assert!(serde_json::from_slice::<Value>(&outcome.got.body).is_ok());
             }
             Some(sent) => {
-                proptest::prop_assert!(without_model(&body).is_some(), "sent though it is no JSON object");
+                // Numbers beyond a float and lone surrogates are JSON by its grammar.
+                if let Err(error) = serde_json::from_slice::<serde_json::Map<String, Value>>(&body) {
+                    let error = error.to_string();
+                    let grammatical = ["number out of range", "surrogate", "hex escape"];
+                    proptest::prop_assert!(grammatical.iter().any(|known| error.contains(known)), "{}", error);
+                    return Ok(());
+                }
                 proptest::prop_assert_eq!(without_model(&sent.body), without_model(&body));
                 if !restore {
                     proptest::prop_assert_eq!(&outcome.got.body, &reply);
