@@ -43,7 +43,6 @@ modules: rust
 	  cmp -s $(WASM)/"$${pair%=*}".wasm $(OUT)/"$${pair%=*}".wasm || \
 	    install -m 644 $(WASM)/"$${pair%=*}".wasm $(OUT)/"$${pair%=*}".wasm; \
 	done
-	@ls -l $(LIST:%=$(OUT)/%) 2>/dev/null || true
 
 .PHONY: envoy
 envoy: ## Put a real Envoy at .tools/envoy
