@@ -120,7 +120,7 @@ impl Merger {
             if holds && window.len() == rest.len() {
                 return Some(joint.count + count);
             }
-            let next = self.keep(joint, window.len());
+            let next = self.keep(joint, window.len() * 3 / 4);
             if holds && next.at > joint.at {
                 before = joint;
                 joint = next;
@@ -139,7 +139,7 @@ impl Merger {
     }
 
     /// The joint after the last token that ends at `limit` or before, in the window that
-    /// begins at `joint`.
+    /// begins at `joint`. The window's last token must end after `limit`.
     fn keep(&self, mut joint: Joint, limit: usize) -> Joint {
         let begin = joint.at;
         let mut at = 0;

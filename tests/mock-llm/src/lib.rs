@@ -45,4 +45,3 @@ mod websocket;
 
 pub use record::Recorded;
 pub use server::{Listen, MockLlm, Options, ParseListenError};
-pub use usage::load_vocabulary;

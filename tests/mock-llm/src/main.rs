@@ -72,7 +72,6 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let mut interrupt = stop(SignalKind::interrupt())?;
     let mut terminate = stop(SignalKind::terminate())?;
 
-    mock_llm::load_vocabulary();
     let mut running = Vec::new();
     for (listen, name) in arguments.listens {
         let name = name.unwrap_or_else(|| arguments.name.clone());

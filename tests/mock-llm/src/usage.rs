@@ -1,8 +1,10 @@
-//! Counts tokens: the only file here that knows a vocabulary.
+//! Counts tokens, by the same tables as the filters.
 //!
 //! The arithmetic is OpenAI's published one for chats, with `o200k_base` whatever the
 //! model is called. Tools, images and earlier tool results count nothing, because only
 //! a real provider knows what they cost.
+
+use weir_tokens::Encoding;
 
 use crate::ask::Prompt;
 
@@ -46,15 +48,5 @@ pub(crate) fn prompt_tokens(prompt: &Prompt) -> u64 {
 
 /// Tokens of one text. Special tokens in it are ordinary text, as for a real provider.
 pub(crate) fn text_tokens(text: &str) -> u64 {
-    if text.is_empty() {
-        return 0;
-    }
-    let tokens = tiktoken_rs::o200k_base_singleton().encode_ordinary(text);
-    tokens.len() as u64
-}
-
-/// Loads the vocabulary, which takes a moment: otherwise the first answer that counts
-/// tokens waits for it. A benchmark wants this done before it starts.
-pub fn load_vocabulary() {
-    text_tokens("a");
+    Encoding::O200k.count(text)
 }
