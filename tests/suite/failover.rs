@@ -1,72 +1,55 @@
 //! Failover is Envoy's, driven by our headers: a dead or failing provider is left within one
-//! request, and the rewritten body goes to the next.
+//! request, and the rewritten body goes to the next. What is tested is the configuration people
+//! copy, `envoy/failover/envoy.yaml`, on other sockets.
 
 use serde_json::{Value, json};
 use weir_testkit::rig::{Rig, model_router};
 
+use crate::packaging::yaml;
+use crate::schemas::root;
 use crate::{chat, last_seen};
-
-/// A cluster of two priorities: the mock `first`, then the mock `second`.
-fn cluster(sockets: [String; 2]) -> Value {
-    let endpoint = |socket: &String, priority: u32| json!({"priority": priority, "lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": socket}}}}]});
-    json!({
-        "name": "ha",
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "load_assignment": {
-            "cluster_name": "ha",
-            "endpoints": [endpoint(&sockets[0], 0), endpoint(&sockets[1], 1)],
-        },
-        "outlier_detection": {"consecutive_5xx": 2, "base_ejection_time": "30s"},
-    })
-}
 
 #[tokio::test]
 async fn a_dead_or_failing_provider_is_left_within_one_request() {
-    let config = json!({"models": {"m": {"provider": "ha", "upstream_model": "m-2025"}}});
+    let shipped = yaml(&root().join("envoy/failover/envoy.yaml"));
+    let resources = &shipped["static_resources"];
+    let hcm = &resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    let plugin = &hcm["http_filters"][0]["typed_config"]["config"];
+    let config = plugin["configuration"]["value"].as_str().unwrap();
+    let route = hcm["route_config"]["virtual_hosts"][0]["routes"][0].clone();
+    let mut cluster = resources["clusters"][0].clone();
     let mut rig = Rig::start_by_sockets(&["first", "second"], |b, socket| {
-        b.wasm(model_router(config))
-            .raw_cluster(cluster(["first", "second"].map(socket)))
-            .raw_route(json!({
-                "match": {"prefix": "/", "headers": [{"name": "x-ai-model", "string_match": {"exact": "m"}}]},
-                "route": {
-                    "cluster": "ha",
-                    "retry_policy": {
-                        "retry_on": "connect-failure,refused-stream,reset-before-request,5xx,retriable-status-codes",
-                        "retriable_status_codes": [429],
-                        "num_retries": 2,
-                        "retry_priority": {
-                            "name": "envoy.retry_priorities.previous_priorities",
-                            "typed_config": {
-                                "@type": "type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
-                                "update_frequency": 1,
-                            },
-                        },
-                    },
-                },
-            }))
+        for (priority, name) in ["first", "second"].into_iter().enumerate() {
+            let endpoints = &mut cluster["load_assignment"]["endpoints"][priority];
+            assert_eq!(endpoints["priority"], priority);
+            endpoints["lb_endpoints"][0]["endpoint"]["address"] =
+                json!({"pipe": {"path": socket(name)}});
+        }
+        b.wasm(model_router(serde_json::from_str(config).unwrap()))
+            .raw_cluster(cluster)
+            .raw_route(route)
     })
     .await;
     let client = rig.h2();
-    let answer = client.send(chat("m")).await.ok();
+    let answer = client.send(chat("fast")).await.ok();
     assert_eq!(answer.header("x-mock-name"), Some("first"));
 
     // A failing answer of the first provider never reaches the caller. Each mock fails once for
     // an id, so the second attempt goes to the second provider and fails, and the third is served.
-    let failing = chat("m")
+    let failing = chat("fast")
         .header("x-mock-fail-first", "1")
         .header("x-mock-id", "a");
     assert_eq!(client.send(failing).await.ok().status, 200);
 
     rig.stop_upstream("first");
     for _ in 0..5 {
-        let answer = client.send(chat("m")).await.ok();
+        let answer = client.send(chat("fast")).await.ok();
         assert_eq!(
             (answer.status, answer.header("x-mock-name")),
             (200, Some("second"))
         );
         let body: Value = serde_json::from_slice(&last_seen(&rig, "second").body).unwrap();
-        assert_eq!(body["model"], "m-2025");
+        assert_eq!(body["model"], "gpt-4.1-mini");
     }
     rig.envoy.assert_no_crash();
 }

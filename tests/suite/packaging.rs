@@ -11,7 +11,7 @@ use weir_testkit::rig::Rig;
 use crate::chat;
 use crate::schemas::{files, root};
 
-fn yaml(path: &Path) -> Value {
+pub(crate) fn yaml(path: &Path) -> Value {
     serde_yaml_ng::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
