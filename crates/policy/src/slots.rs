@@ -13,7 +13,8 @@
 //! held there has expired: an owner that left something in overflow must not start afresh in a
 //! slot that has become free.
 //!
-//! What it cannot do: with all slots in use, owners that hash into a full bucket overflow while
+//! What it cannot do: as long as newcomers keep what is in overflow alive, they stay there. With
+//! all slots in use, owners that hash into a full bucket overflow while
 //! other buckets may still have room. Size the table at twice the owners expected at a time.
 
 use sha2::{Digest, Sha256};
@@ -151,6 +152,10 @@ impl<const N: usize> SlotTable<N> {
             if let Some((at, placement)) = bucket.place(owner, now_ms) {
                 return bucket.change(at, owner, placement, &mut change);
             }
+            if !bucket.is_full(now_ms) {
+                // It has been full; until when newcomers stay away is known already.
+                return (None, None);
+            }
             let provisional = now_ms.saturating_add(PROVISIONAL_MS);
             (bucket.overflow_until(provisional), None)
         })?;
@@ -247,6 +252,11 @@ impl<const N: usize> Bucket<N> {
             bytes.extend_from_slice(&slot.state);
         }
         bytes
+    }
+
+    /// Whether every slot is live.
+    fn is_full(&self, now_ms: u64) -> bool {
+        self.slots.len() == WAYS && self.slots.iter().all(|slot| slot.expires_ms > now_ms)
     }
 
     /// The owner's slot, live or not; else one that is free and may be given away.
