@@ -315,6 +315,42 @@ async fn identities_from_envoy() {
     }
 }
 
+/// Claims of a token that Envoy's own `jwt_authn` has verified.
+#[tokio::test]
+async fn identities_from_a_verified_token() {
+    // HS256 under the key below, claims: iss test, sub alice, org.team core, level 7.
+    const TOKEN: &str = "eyJhbGciOiAiSFMyNTYiLCAia2lkIjogImsifQ.eyJpc3MiOiAidGVzdCIsICJzdWIiOiAiYWxpY2UiLCAib3JnIjogeyJ0ZWFtIjogImNvcmUifSwgImxldmVsIjogN30.6nmhFSRJPMj2XZ9kxpw-IC_-xiyily9pZPMIFanNrHo";
+    let jwks = r#"{"keys":[{"kty":"oct","kid":"k","alg":"HS256","k":"YS10ZXN0LWtleS10aGF0LWlzLTMyLWJ5dGVzLWxvbmc"}]}"#;
+    let jwt_authn = json!({
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+            "providers": {"test": {
+                "issuer": "test",
+                "local_jwks": {"inline_string": jwks},
+                "payload_in_metadata": "jwt_payload",
+                "forward": true,
+            }},
+            "rules": [{"match": {"prefix": "/"}, "requires": {"provider_name": "test"}}],
+        },
+    });
+    for (claim, expected) in [
+        (json!({"jwt_claim": "sub"}), "alice"),
+        (json!({"jwt_claim": ["org", "team"]}), "core"),
+    ] {
+        let config = json!({"identity": [claim]});
+        let rig = Rig::start(&["openai"], |b| {
+            b.filter(jwt_authn.clone()).wasm(model_router(config))
+        })
+        .await;
+        let request = chat("m").header("authorization", format!("Bearer {TOKEN}"));
+        assert_eq!(rig.h1().send(request).await.ok().status, 200);
+        assert_eq!(rig.h1().send(chat("m")).await.status, 401);
+        assert_eq!(rig.envoy.access_log(2).await[0]["identity"], expected);
+        rig.envoy.assert_no_crash();
+    }
+}
+
 /// The official SDKs, unchanged.
 #[tokio::test]
 async fn the_sdks_work_through_it() {
