@@ -234,6 +234,10 @@ pub fn recognise(method: &str, path: &str) -> Option<Call> {
 /// control characters at the end of a segment, a model of several segments behind `deployments`
 /// or `engines`. Nobody has an honest use for such a path.
 pub fn disguised(method: &str, path: &str) -> Option<Api> {
+    // Most foreign requests are none of these and need no second look.
+    if !method.eq_ignore_ascii_case("POST") {
+        return None;
+    }
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let once = percent_decode_str(path).decode_utf8_lossy();
     let twice = percent_decode_str(&once).decode_utf8_lossy();
@@ -260,7 +264,7 @@ pub fn disguised(method: &str, path: &str) -> Option<Api> {
             let text = segment.text.to_ascii_lowercase();
             text == "deployments" || text == "engines"
         });
-        (marked && method.eq_ignore_ascii_case("POST")).then_some(verb)
+        marked.then_some(verb)
     })
 }
 

@@ -14,8 +14,8 @@
 //! slot that has become free.
 //!
 //! What it cannot do: as long as newcomers keep what is in overflow alive, they stay there. With
-//! all slots in use, owners that hash into a full bucket overflow while
-//! other buckets may still have room. Size the table at twice the owners expected at a time.
+//! all slots in use, owners that hash into a full bucket overflow while other buckets may still
+//! have room. Size the table at twice the owners expected at a time.
 
 use sha2::{Digest, Sha256};
 
