@@ -1,8 +1,8 @@
 //! What a policy needs of an answer: a JSON body, or the data of one event of a stream.
 
-use crate::json::{Cursor, Fault, Text};
+use crate::json::{Cursor, Fault, Kind, Span, Text};
 use crate::usage::Reported;
-use crate::{Api, Usage, anthropic, bedrock, gemini, openai};
+use crate::{Api, Output, Usage, anthropic, bedrock, gemini, openai};
 
 /// Facts of one JSON answer or one event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,32 +11,52 @@ pub struct Answer<'a> {
     pub model: Option<Text<'a>>,
     /// The tier that was served and is billed.
     pub service_tier: Option<Text<'a>>,
+    /// It is an error, or has one in it.
+    pub failed: bool,
+    /// `choices` stands there and is empty, as beside the usage at the end of a stream.
+    pub no_choices: bool,
+    /// The value of a `usage` that is null, as in every other chunk of a stream with usage.
+    pub null_usage: Option<Span>,
     pub(crate) reported: Reported,
 }
 
 impl<'a> Answer<'a> {
-    /// Reads `json`, leniently: providers are sloppy.
+    /// Reads `json`, leniently: providers are sloppy. Its text goes to `output`, which is `()`
+    /// for those who do not want it.
     ///
     /// # Errors
-    /// What makes it other than a JSON object; the caller passes it on untouched.
-    pub fn read(api: Api, json: &'a [u8]) -> Result<Self, Fault> {
+    /// What makes it other than a JSON object; the caller passes it on untouched. What was read
+    /// before the fault has been reported.
+    pub fn read(api: Api, json: &'a [u8], output: &mut dyn Output) -> Result<Self, Fault> {
         let mut cursor = Cursor::lenient(json)?;
         let mut answer = Self::default();
-        answer.fill(api, &mut cursor)?;
+        answer.fill(api, &mut cursor, output)?;
         Ok(answer)
     }
 
-    fn fill(&mut self, api: Api, cursor: &mut Cursor<'a>) -> Result<(), Fault> {
+    fn fill(
+        &mut self,
+        api: Api,
+        cursor: &mut Cursor<'a>,
+        output: &mut dyn Output,
+    ) -> Result<(), Fault> {
         match api {
             Api::OpenAiChat | Api::OpenAiCompletions | Api::OpenAiEmbeddings => {
-                openai::answer(cursor, self)
+                openai::answer(cursor, self, output)
             }
-            Api::OpenAiResponses => openai::responses_answer(cursor, self),
-            Api::AnthropicMessages | Api::AnthropicCountTokens => anthropic::answer(cursor, self),
-            Api::GeminiGenerate => gemini::answer(cursor, self),
-            Api::BedrockConverse => bedrock::answer(cursor, self),
+            Api::OpenAiResponses => openai::responses_answer(cursor, self, output),
+            Api::AnthropicMessages | Api::AnthropicCountTokens => {
+                anthropic::answer(cursor, self, output)
+            }
+            Api::GeminiGenerate => gemini::answer(cursor, self, output),
+            Api::BedrockConverse => bedrock::answer(cursor, self, output),
             Api::BedrockInvoke => cursor.document(&[], |_, _| Ok(())),
         }
+    }
+
+    pub(crate) fn take_error(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+        self.failed |= cursor.kind()? != Kind::Null;
+        cursor.skip().map(drop)
     }
 
     /// Takes the model, unless it is empty as in the first event of Azure's streams.
@@ -55,7 +75,7 @@ impl<'a> Answer<'a> {
         let mut cursor = Cursor::lenient(prefix.get(..valid)?).ok()?;
         let mut answer = Self::default();
         // The fault at the cut is expected; what was read before it stands.
-        let _ = answer.fill(api, &mut cursor);
+        let _ = answer.fill(api, &mut cursor, &mut ());
         answer.model.map(|model| model.decode().into_owned())
     }
 

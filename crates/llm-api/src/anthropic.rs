@@ -2,9 +2,10 @@
 //! Source: Anthropic's API reference and the types of its Python SDK.
 
 use crate::json::{Cursor, Fault, Kind};
+use crate::output::{leaves as leaves_of, number_at, objects, piece};
 use crate::prompt::{format, leaves, list, open_fields, text, tools};
 use crate::request::count;
-use crate::{Answer, Place, Prompt, Request};
+use crate::{Answer, Channel, Output, Place, Prompt, Request, Spoken};
 
 type Done = Result<(), Fault>;
 
@@ -138,14 +139,53 @@ fn source<'a>(
     Ok(())
 }
 
-/// A JSON answer, or one event: the answer stands inside `message` of `message_start`.
-pub(crate) fn answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
-    const FIELDS: &[&str] = &["model", "usage", "input_tokens", "message"];
-    cursor.document(FIELDS, |cursor, field| {
-        if field == 3 && cursor.kind()? == Kind::Object {
-            return cursor.fields(FIELDS, |cursor, field| answer_field(cursor, field, answer));
+/// A JSON answer, or one event: the answer stands inside `message` of `message_start`, its text
+/// in `content_block` and `delta`.
+pub(crate) fn answer<'a>(
+    cursor: &mut Cursor<'a>,
+    answer: &mut Answer<'a>,
+    output: &mut dyn Output,
+) -> Done {
+    const FIELDS: &[&str] = &[
+        "model",
+        "usage",
+        "input_tokens",
+        "error",
+        "content",
+        "message",
+        "content_block",
+        "delta",
+    ];
+    let mut index = 0;
+    let mut events = cursor.clone();
+    if events.kind()? == Kind::Object {
+        index = number_at(events, "index")?.unwrap_or(0);
+    }
+    cursor.document(FIELDS, |cursor, field| match field {
+        0..=3 => answer_field(cursor, field, answer),
+        4 => objects(cursor, |cursor, at| block_of_answer(cursor, at, output)),
+        _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
+        5 => cursor.fields(FIELDS, |cursor, field| match field {
+            0..=3 => answer_field(cursor, field, answer),
+            4 => objects(cursor, |cursor, at| block_of_answer(cursor, at, output)),
+            _ => cursor.skip().map(drop),
+        }),
+        _ => block_of_answer(cursor, index, output),
+    })
+}
+
+/// A content block, the beginning of one, or a delta of one.
+fn block_of_answer(cursor: &mut Cursor<'_>, index: u64, output: &mut dyn Output) -> Done {
+    const FIELDS: &[&str] = &["text", "thinking", "name", "partial_json", "input"];
+    cursor.fields(FIELDS, |cursor, field| {
+        let channel = |spoken| Channel::new(index, 0, spoken);
+        match field {
+            0 => piece(cursor, channel(Spoken::Content), output),
+            1 => piece(cursor, channel(Spoken::Reasoning), output),
+            2 => piece(cursor, channel(Spoken::Name), output),
+            3 => piece(cursor, channel(Spoken::Arguments), output),
+            _ => leaves_of(cursor, channel(Spoken::Input), output),
         }
-        answer_field(cursor, field, answer)
     })
 }
 
@@ -155,7 +195,7 @@ fn answer_field<'a>(cursor: &mut Cursor<'a>, field: usize, answer: &mut Answer<'
         1 => usage(cursor, answer)?,
         // The whole answer of `count_tokens`.
         2 => answer.reported.input.take(cursor)?,
-        _ => cursor.skip().map(drop)?,
+        _ => answer.take_error(cursor)?,
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Bedrock: Converse, and what can be said of InvokeModel. Source: botocore's service model.
 //!
-//! Streams (`converse-stream`) are AWS event streams, which are binary: they are passed and
-//! counted as unread.
+//! Streams (`converse-stream`) are AWS event streams: [`crate::eventstream`] reads them.
 
 use crate::json::{Cursor, Fault, Kind};
+use crate::output::{leaves as leaves_of, number_at, objects, piece};
 use crate::prompt::{leaves, list, open_fields, text, tools};
 use crate::request::count;
-use crate::{Answer, Place, Prompt, Request};
+use crate::{Answer, Channel, Output, Place, Prompt, Request, Spoken};
 
 type Done = Result<(), Fault>;
 
@@ -136,26 +136,66 @@ pub(crate) fn invoke(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Done {
     leaves(cursor, Place::Content, prompt)
 }
 
-/// A JSON answer of Converse. It names no model.
-pub(crate) fn answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
-    const FIELDS: &[&str] = &[
+/// A JSON answer of Converse, or the payload of one event of its stream. It names no model.
+pub(crate) fn answer<'a>(
+    cursor: &mut Cursor<'a>,
+    answer: &mut Answer<'a>,
+    output: &mut dyn Output,
+) -> Done {
+    const FIELDS: &[&str] = &["usage", "output", "delta", "start"];
+    const USAGE: &[&str] = &[
         "inputTokens",
         "outputTokens",
         "totalTokens",
         "cacheReadInputTokens",
         "cacheWriteInputTokens",
     ];
+    let mut index = 0;
+    let mut event = cursor.clone();
+    if event.kind()? == Kind::Object {
+        index = number_at(event, "contentBlockIndex")?.unwrap_or(0);
+    }
     let reported = &mut answer.reported;
-    cursor.document(&["usage"], |cursor, _| {
-        if cursor.kind()? != Kind::Object {
-            return cursor.skip().map(drop);
-        }
-        cursor.fields(FIELDS, |cursor, field| match field {
+    cursor.document(FIELDS, |cursor, field| match field {
+        _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
+        0 => cursor.fields(USAGE, |cursor, field| match field {
             0 => reported.input.take(cursor),
             1 => reported.output.take(cursor),
             2 => reported.total.take(cursor),
             3 => reported.cache_read.take(cursor),
             _ => reported.cache_write.take(cursor),
-        })
+        }),
+        1 => cursor.fields(&["message"], |cursor, _| match cursor.kind()? {
+            Kind::Object => cursor.fields(&["content"], |cursor, _| {
+                objects(cursor, |cursor, at| block_of_answer(cursor, at, output))
+            }),
+            _ => cursor.skip().map(drop),
+        }),
+        _ => block_of_answer(cursor, index, output),
     })
+}
+
+/// A content block, the start of one, or a delta of one.
+fn block_of_answer(cursor: &mut Cursor<'_>, index: u64, output: &mut dyn Output) -> Done {
+    let channel = |spoken| Channel::new(index, 0, spoken);
+    cursor.fields(
+        &["text", "toolUse", "reasoningContent"],
+        |cursor, field| match field {
+            0 => piece(cursor, channel(Spoken::Content), output),
+            _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
+            1 => cursor.fields(&["name", "input"], |cursor, field| match field {
+                0 => piece(cursor, channel(Spoken::Name), output),
+                _ if cursor.kind()? == Kind::String => {
+                    piece(cursor, channel(Spoken::Arguments), output)
+                }
+                _ => leaves_of(cursor, channel(Spoken::Input), output),
+            }),
+            _ => cursor.fields(&["text", "reasoningText"], |cursor, field| match field {
+                1 if cursor.kind()? == Kind::Object => cursor.fields(&["text"], |cursor, _| {
+                    piece(cursor, channel(Spoken::Reasoning), output)
+                }),
+                _ => piece(cursor, channel(Spoken::Reasoning), output),
+            }),
+        },
+    )
 }

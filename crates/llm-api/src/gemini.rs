@@ -3,10 +3,11 @@
 //! Buffers' JSON, in which every field may also be written in snake case.
 
 use crate::json::{Cursor, Fault, Kind};
+use crate::output::{leaves as leaves_of, number_at, objects, piece};
 use crate::prompt::{leaves, list, open_fields, schema, text, tools};
 use crate::request::count;
 use crate::usage::Reported;
-use crate::{Answer, Place, Prompt, Request};
+use crate::{Answer, Channel, Output, Place, Prompt, Request, Spoken};
 
 type Done = Result<(), Fault>;
 
@@ -143,15 +144,63 @@ fn part<'a>(
     )
 }
 
-/// A JSON answer, or one event of an SSE stream.
-pub(crate) fn answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
-    cursor.document(&["modelVersion", "usageMetadata"], |cursor, field| {
-        match field {
-            0 => answer.take_model(cursor)?,
-            _ => usage(cursor, &mut answer.reported)?,
-        }
-        Ok(())
+/// A JSON answer, one event of an SSE stream, or one element of a stream that is an array.
+pub(crate) fn answer<'a>(
+    cursor: &mut Cursor<'a>,
+    answer: &mut Answer<'a>,
+    output: &mut dyn Output,
+) -> Done {
+    const FIELDS: &[&str] = &["modelVersion", "usageMetadata", "error", "candidates"];
+    cursor.document(FIELDS, |cursor, field| match field {
+        0 => answer.take_model(cursor),
+        1 => usage(cursor, &mut answer.reported),
+        2 => answer.take_error(cursor),
+        _ => objects(cursor, |cursor, at| {
+            let index = number_at(cursor.clone(), "index")?.unwrap_or(at);
+            cursor.fields(&["content"], |cursor, _| match cursor.kind()? {
+                Kind::Object => cursor.fields(&["parts"], |cursor, _| {
+                    objects(cursor, |cursor, at| {
+                        part_of_answer(cursor, index, at, output)
+                    })
+                }),
+                _ => cursor.skip().map(drop),
+            })
+        }),
     })
+}
+
+fn part_of_answer(
+    cursor: &mut Cursor<'_>,
+    candidate: u64,
+    at: u64,
+    output: &mut dyn Output,
+) -> Done {
+    let mut thought = false;
+    cursor.clone().fields(&["thought"], |cursor, _| {
+        thought = cursor.bool_or_skip()?.unwrap_or(false);
+        Ok(())
+    })?;
+    let spoken = if thought {
+        Spoken::Reasoning
+    } else {
+        Spoken::Content
+    };
+    cursor.fields(
+        &["text", "functionCall", "executableCode"],
+        |cursor, field| match field {
+            // The parts of a stream come one by one, and go on where the one before ended.
+            0 => piece(cursor, Channel::new(candidate, 0, spoken), output),
+            _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
+            _ => cursor.fields(&["name", "args", "code"], |cursor, field| {
+                let spoken = match field {
+                    0 => Spoken::Name,
+                    1 => Spoken::Input,
+                    _ => Spoken::Content,
+                };
+                leaves_of(cursor, Channel::new(candidate, at, spoken), output)
+            }),
+        },
+    )
 }
 
 fn usage(cursor: &mut Cursor<'_>, reported: &mut Reported) -> Done {

@@ -1,11 +1,14 @@
-//! OpenAI: chat completions, completions, responses, embeddings.
+//! OpenAI: requests of chat completions, completions, responses, embeddings.
 //! Source: OpenAI's OpenAPI description and the types of its Python SDK.
+
+mod answer;
+
+pub(crate) use answer::{answer, responses_answer};
 
 use crate::json::{Cursor, Fault, Kind};
 use crate::prompt::{format, leaves, list, open_fields, strings_or_tokens, text, tools};
 use crate::request::count;
-use crate::usage::Reported;
-use crate::{Answer, Place, Prompt, Request, StreamOptions};
+use crate::{Place, Prompt, Request, StreamOptions};
 
 type Done = Result<(), Fault>;
 
@@ -305,7 +308,7 @@ fn item<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>, prompt: &mut dyn
 }
 
 /// Whether the object is of this `type`, wherever that stands in it.
-fn has_type(mut object: Cursor<'_>, expected: &str) -> Result<bool, Fault> {
+pub(crate) fn has_type(mut object: Cursor<'_>, expected: &str) -> Result<bool, Fault> {
     let mut found = false;
     object.fields(&["type"], |cursor, _| {
         found = cursor
@@ -339,72 +342,4 @@ fn stream_options(cursor: &mut Cursor<'_>) -> Result<Option<StreamOptions>, Faul
         include_usage,
         asked,
     }))
-}
-
-/// A JSON answer, or the data of one event of a stream, of chat, completions or embeddings.
-pub(crate) fn answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
-    cursor.document(&["model", "usage", "service_tier"], |cursor, field| {
-        answer_field(cursor, field, answer)
-    })
-}
-
-/// A JSON answer of the responses API, or one event of its stream, where the answer stands
-/// inside `response`.
-pub(crate) fn responses_answer<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Done {
-    const FIELDS: &[&str] = &["model", "usage", "service_tier", "response"];
-    cursor.document(FIELDS, |cursor, field| {
-        if field == 3 && cursor.kind()? == Kind::Object {
-            return cursor.fields(FIELDS, |cursor, field| answer_field(cursor, field, answer));
-        }
-        answer_field(cursor, field, answer)
-    })
-}
-
-fn answer_field<'a>(cursor: &mut Cursor<'a>, field: usize, answer: &mut Answer<'a>) -> Done {
-    match field {
-        0 => answer.take_model(cursor)?,
-        1 => usage(cursor, &mut answer.reported)?,
-        2 => answer.service_tier = cursor.string_or_skip()?.or(answer.service_tier),
-        _ => cursor.skip().map(drop)?,
-    }
-    Ok(())
-}
-
-fn usage(cursor: &mut Cursor<'_>, reported: &mut Reported) -> Done {
-    const FIELDS: &[&str] = &[
-        "prompt_tokens",
-        "completion_tokens",
-        "total_tokens",
-        "prompt_tokens_details",
-        "completion_tokens_details",
-        "input_tokens",
-        "output_tokens",
-        "input_tokens_details",
-        "output_tokens_details",
-    ];
-    const DETAILS: &[&str] = &[
-        "cached_tokens",
-        "cache_write_tokens",
-        "reasoning_tokens",
-        "audio_tokens",
-    ];
-    if cursor.kind()? != Kind::Object {
-        return cursor.skip().map(drop);
-    }
-    cursor.fields(FIELDS, |cursor, field| {
-        match field {
-            0 | 5 => reported.input.take(cursor)?,
-            1 | 6 => reported.output.take(cursor)?,
-            2 => reported.total.take(cursor)?,
-            _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop)?,
-            _ => cursor.fields(DETAILS, |cursor, detail| match (detail, field) {
-                (0, _) => reported.cache_read.take(cursor),
-                (1, _) => reported.cache_write.take(cursor),
-                (2, _) => reported.reasoning.take(cursor),
-                (_, 3 | 7) => reported.input_audio.take(cursor),
-                _ => reported.output_audio.take(cursor),
-            })?,
-        }
-        Ok(())
-    })
 }

@@ -1,9 +1,11 @@
 //! The one reader of server-sent events (WHATWG HTML, section 9.2).
 //!
 //! A push machine: bytes go in as they come, cut anywhere, and come out at once, in order. Only
-//! the data of an event that is an unfinished JSON object is held back, for nobody can use it
-//! yet; it is let go the moment its last brace is there, whether or not the line has ended. So
-//! a stream that ends without a blank line, or in trailers, loses nothing.
+//! an event that may have a JSON object for its data is held back, from its first field on, for
+//! nobody can use it yet; it is let go the moment the object's last brace is there, whether or
+//! not the line has ended. So a stream that ends without a blank line, or in trailers, loses
+//! nothing that anybody could have read. Comments between events, and what is no event at all,
+//! pass at once.
 //!
 //! Line ends may be `\n`, `\r\n` or `\r`; `data:` may have its space or not; an event's JSON may
 //! be spread over several `data:` lines; comments, other fields and a byte order mark pass.
@@ -19,32 +21,44 @@ pub trait Sink {
     /// Bytes to go on to the client. A sink that only reads ignores them.
     fn pass(&mut self, bytes: &[u8]);
 
-    /// The JSON object of an event. Returns the edits to make in it, in order; each must stay
-    /// within one string.
-    fn data(&mut self, json: &[u8]) -> Vec<Edit>;
+    /// The JSON object of an event: says what becomes of the event.
+    fn data(&mut self, json: &[u8]) -> Fate;
 
     /// `[DONE]`, which has been passed.
     fn done(&mut self) {}
 
-    /// The data of an event was longer than the limit and passed unread.
+    /// An event was longer than the limit and passed unread.
     fn oversize(&mut self) {}
+}
+
+/// What becomes of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It passes as it came.
+    Pass,
+    /// It passes with these edits to its JSON, in order. One that would reach over a line end of
+    /// the event is not made.
+    Edit(Vec<Edit>),
+    /// It is left out, from its first field to the blank line behind it.
+    Drop,
 }
 
 /// State between two chunks.
 #[derive(Clone, Debug)]
 pub struct Reader {
     line: Line,
-    /// The field name so far, with room for a byte order mark before `data`.
+    /// The field name so far, with room for a byte order mark before it.
     field: Vec<u8>,
     event: Event,
-    /// Raw bytes held back, from the first byte of the data on.
+    /// Raw bytes held back, from the first byte of the event on.
     held: Vec<u8>,
-    /// Where the data stands in `held`: one range per `data:` line.
+    /// Where the JSON stands in `held`: one range per `data:` line.
     pieces: Vec<Range<usize>>,
     nesting: Nesting,
     /// The beginning of data that is not JSON: perhaps `[DONE]`.
     word: Vec<u8>,
-    after_cr: bool,
+    /// The last byte was a `\r`, so that a `\n` would be a part of its line end.
+    after_cr: After,
     limit: usize,
 }
 
@@ -55,14 +69,16 @@ enum Line {
     /// Behind `data:`, where one space may stand.
     Space,
     Data,
-    /// The value of any other field, or a comment.
-    Other,
+    /// The value of any other field.
+    Value,
+    /// A comment, or a line that is no field of an event.
+    Foreign,
 }
 
-/// What is known of the current event's data.
+/// What is known of the current event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
-    /// Nothing yet.
+    /// Its data has not begun; what there is of it is held.
     New,
     /// An unfinished JSON object, held.
     Json,
@@ -70,7 +86,24 @@ enum Event {
     Word,
     /// Read or given up: the rest passes.
     Over,
+    /// Left out, with the rest of it.
+    Dropped,
 }
+
+/// What a line feed would be part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    /// A line end of its own.
+    Other,
+    /// A line end whose `\r` has been dealt with as all of this event.
+    Cr,
+    /// The end of an event that is left out.
+    DroppedCr,
+}
+
+/// The fields of an event. What else begins a line is none.
+const FIELDS: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Reader {
     /// A reader that holds at most `limit` bytes of one event.
@@ -83,7 +116,7 @@ impl Reader {
             pieces: Vec::new(),
             nesting: Nesting::default(),
             word: Vec::new(),
-            after_cr: false,
+            after_cr: After::Other,
             limit,
         }
     }
@@ -91,45 +124,41 @@ impl Reader {
     /// Feeds the next bytes.
     pub fn feed(&mut self, mut bytes: &[u8], sink: &mut dyn Sink) {
         while let Some(&byte) = bytes.first() {
-            let taken = match self.line {
-                _ if self.after_cr && byte == b'\n' => {
-                    self.after_cr = false;
+            let after_cr = std::mem::replace(&mut self.after_cr, After::Other);
+            let taken = match (byte, self.line) {
+                (b'\n', _) if after_cr != After::Other => {
+                    if after_cr == After::Cr {
+                        self.emit(b"\n", sink);
+                    }
                     1
                 }
-                _ if byte == b'\n' || byte == b'\r' => {
-                    self.after_cr = byte == b'\r';
-                    self.line_end(sink);
+                (b'\n' | b'\r', _) => {
+                    self.line_end(byte, sink);
                     1
                 }
-                Line::Data => {
-                    self.after_cr = false;
-                    let end = line_end(bytes);
-                    let line = bytes.get(..end).unwrap_or(bytes);
+                (b' ', Line::Space) => {
+                    self.line = Line::Data;
+                    self.emit(b" ", sink);
+                    1
+                }
+                (_, Line::Space | Line::Data) => {
+                    self.line = Line::Data;
+                    let line = rest_of_line(bytes);
                     self.data(line, sink);
-                    bytes = bytes.get(end..).unwrap_or_default();
-                    continue;
+                    line.len()
                 }
-                Line::Other => {
-                    self.after_cr = false;
-                    line_end(bytes)
+                (_, Line::Value | Line::Foreign) => {
+                    let line = rest_of_line(bytes);
+                    self.emit(line, sink);
+                    line.len()
                 }
-                Line::Space if byte == b' ' => {
-                    self.line = Line::Data;
-                    1
-                }
-                Line::Space => {
-                    self.line = Line::Data;
-                    continue;
-                }
-                Line::Start | Line::Field => {
-                    self.after_cr = false;
-                    self.field_byte(byte);
+                (_, Line::Start | Line::Field) => {
+                    self.field_byte(byte, sink);
+                    self.emit(&[byte], sink);
                     1
                 }
             };
-            let (passing, rest) = bytes.split_at_checked(taken).unwrap_or((bytes, b""));
-            self.emit(passing, sink);
-            bytes = rest;
+            bytes = bytes.get(taken..).unwrap_or_default();
         }
     }
 
@@ -144,20 +173,27 @@ impl Reader {
         !self.held.is_empty()
     }
 
-    fn field_byte(&mut self, byte: u8) {
+    /// A byte of a field's name, or the colon behind it.
+    fn field_byte(&mut self, byte: u8, sink: &mut dyn Sink) {
         self.line = Line::Field;
+        let name = |field: &[u8]| {
+            let bare = field.strip_prefix(BYTE_ORDER_MARK).unwrap_or(field);
+            FIELDS.iter().find(|known| known.starts_with(bare)).copied()
+        };
         if byte == b':' {
-            let name = self
-                .field
-                .strip_prefix(b"\xef\xbb\xbf")
-                .unwrap_or(&self.field);
-            self.line = if name == b"data" {
-                Line::Space
-            } else {
-                Line::Other
+            self.line = match name(&self.field) {
+                _ if self.field.is_empty() => Line::Foreign,
+                Some(b"data") if self.field.ends_with(b"data") => Line::Space,
+                _ => Line::Value,
             };
-        } else if self.field.len() < 8 {
-            self.field.push(byte);
+            return;
+        }
+        self.field.push(byte);
+        if name(&self.field).is_none() && !BYTE_ORDER_MARK.starts_with(&self.field) {
+            self.line = Line::Foreign;
+            if self.event == Event::New {
+                self.release(&[], sink);
+            }
         }
     }
 
@@ -170,22 +206,35 @@ impl Reader {
     }
 
     /// The line ended; a blank one ends the event.
-    fn line_end(&mut self, sink: &mut dyn Sink) {
+    fn line_end(&mut self, end: u8, sink: &mut dyn Sink) {
         self.word_end(sink);
+        self.after_cr = match (end, self.event) {
+            (b'\n', _) => After::Other,
+            (_, Event::Dropped) => After::DroppedCr,
+            _ => After::Cr,
+        };
         if self.line == Line::Start {
-            self.release(&[], sink);
+            if self.event != Event::Dropped {
+                self.release(&[], sink);
+                sink.pass(&[end]);
+            }
             self.event = Event::New;
+        } else {
+            self.emit(&[end], sink);
         }
         self.line = Line::Start;
         self.field.clear();
     }
 
-    /// Bytes outside of data: passed, or held behind data that is.
+    /// Bytes that are no JSON: passed, held behind what is, or left out.
     fn emit(&mut self, bytes: &[u8], sink: &mut dyn Sink) {
-        if self.held.is_empty() {
-            sink.pass(bytes);
-        } else {
-            self.hold(bytes, sink);
+        let between = matches!(self.line, Line::Start | Line::Foreign) && self.held.is_empty();
+        match self.event {
+            Event::New if between => sink.pass(bytes),
+            Event::New | Event::Json => self.hold(bytes, sink),
+            // Behind a last brace what was held has been let go.
+            Event::Word | Event::Over => sink.pass(bytes),
+            Event::Dropped => {}
         }
     }
 
@@ -210,6 +259,7 @@ impl Reader {
                         self.event = Event::Json;
                         self.nesting = Nesting::default();
                     } else {
+                        self.release(&[], sink);
                         self.event = Event::Word;
                     }
                     self.data(rest, sink);
@@ -221,7 +271,7 @@ impl Reader {
                 self.word.extend(line.iter().take(room));
                 self.emit(line, sink);
             }
-            Event::Over => self.emit(line, sink),
+            Event::Over | Event::Dropped => self.emit(line, sink),
         }
     }
 
@@ -240,37 +290,47 @@ impl Reader {
         self.hold(json, sink);
         if self.event == Event::Json && end.is_some() {
             self.event = Event::Over;
-            let edits = match self.pieces.as_slice() {
-                [whole] if *whole == (0..self.held.len()) => sink.data(&self.held),
-                _ => self.joined(sink),
+            let fate = match self.pieces.as_slice() {
+                [whole] => sink.data(self.held.get(whole.clone()).unwrap_or_default()),
+                _ => sink.data(&self.joined()),
             };
-            self.release(&edits, sink);
+            match fate {
+                Fate::Pass => self.release(&[], sink),
+                Fate::Edit(edits) => self.release(&self.brought_home(edits), sink),
+                Fate::Drop => {
+                    self.event = Event::Dropped;
+                    self.held.clear();
+                    self.pieces.clear();
+                }
+            }
         }
         self.emit(rest, sink);
     }
 
-    /// Reads data spread over several lines and brings its edits home to the raw bytes.
-    fn joined(&self, sink: &mut dyn Sink) -> Vec<Edit> {
-        let mut json = Vec::with_capacity(self.held.len());
-        let mut starts = Vec::with_capacity(self.pieces.len());
-        for piece in &self.pieces {
-            if !starts.is_empty() {
-                json.push(b'\n');
-            }
-            starts.push(json.len());
-            json.extend_from_slice(self.held.get(piece.clone()).unwrap_or_default());
-        }
-        let mut edits = sink.data(&json);
+    /// Data spread over several lines, in one.
+    fn joined(&self) -> Vec<u8> {
+        let lines: Vec<&[u8]> = self
+            .pieces
+            .iter()
+            .map(|piece| self.held.get(piece.clone()).unwrap_or_default())
+            .collect();
+        lines.join(&b'\n')
+    }
+
+    /// Edits of the JSON as edits of the raw bytes, as far as each stands within one line.
+    fn brought_home(&self, mut edits: Vec<Edit>) -> Vec<Edit> {
         edits.retain_mut(|edit| {
-            let home = starts.iter().zip(&self.pieces).find(|(start, piece)| {
-                (**start..=**start + piece.len()).contains(&edit.span.start)
-                    && edit.span.end <= **start + piece.len()
-            });
-            if let Some((start, piece)) = home {
-                edit.span =
-                    edit.span.start - start + piece.start..edit.span.end - start + piece.start;
+            let mut start = 0;
+            for piece in &self.pieces {
+                let end = start + piece.len();
+                if start <= edit.span.start && edit.span.end <= end {
+                    edit.span =
+                        edit.span.start - start + piece.start..edit.span.end - start + piece.start;
+                    return true;
+                }
+                start = end + 1;
             }
-            home.is_some()
+            false
         });
         edits
     }
@@ -288,11 +348,9 @@ impl Reader {
     }
 }
 
-fn line_end(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .position(|&b| b == b'\n' || b == b'\r')
-        .unwrap_or(bytes.len())
+fn rest_of_line(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|&b| b == b'\n' || b == b'\r');
+    bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes)
 }
 
 /// Follows the braces of one JSON object.
@@ -339,7 +397,7 @@ impl Nesting {
 mod tests {
     use super::*;
 
-    /// Upper-cases the value of `model` and keeps what it saw.
+    /// Makes the value of `m` longer, leaves out events with a `drop`, and keeps what it saw.
     #[derive(Default)]
     struct Probe {
         out: Vec<u8>,
@@ -351,13 +409,15 @@ mod tests {
             self.out.extend_from_slice(bytes);
         }
 
-        fn data(&mut self, json: &[u8]) -> Vec<Edit> {
+        fn data(&mut self, json: &[u8]) -> Fate {
             let text = String::from_utf8_lossy(json).into_owned();
-            let edit = text
-                .find("\"m\":\"x\"")
-                .map(|at| Edit::new(at + 5..at + 6, "LONG"));
+            let fate = match text.find("\"m\":\"x\"") {
+                Some(at) => Fate::Edit(vec![Edit::new(at + 5..at + 6, "LONG")]),
+                None if text.contains("drop") => Fate::Drop,
+                None => Fate::Pass,
+            };
             self.seen.push(text);
-            edit.into_iter().collect()
+            fate
         }
 
         fn done(&mut self) {
@@ -418,6 +478,27 @@ mod tests {
             &["{\"é\":\"ü\"}"],
         ),
         ("{\"error\":\"no sse\"}", "{\"error\":\"no sse\"}", &[]),
+        (
+            "data: {\"a\":1}\n\nevent: e\nid: 7\ndata: {\"drop\":1} \nretry: 1\n: gone\n\ndata: {}\n\n",
+            "data: {\"a\":1}\n\ndata: {}\n\n",
+            &["{\"a\":1}", "{\"drop\":1}", "{}"],
+        ),
+        (
+            ": ping\ndata: {\"drop\":\ndata: 1}\n\n: ping\n\ndata: [DONE]\n\n",
+            ": ping\n: ping\n\ndata: [DONE]\n\n",
+            &["{\"drop\":\n1}", "DONE"],
+        ),
+        ("data: {\"drop\":1}", "", &["{\"drop\":1}"]),
+        (
+            "data: {\"drop\":1}\n\n\n\ndata: {}\n\n",
+            "\n\ndata: {}\n\n",
+            &["{\"drop\":1}", "{}"],
+        ),
+        (
+            "event: e\nfoo: bar\ndata: {}\n\nevent: f\n\nid\n\n",
+            "event: e\nfoo: bar\ndata: {}\n\nevent: f\n\nid\n\n",
+            &["{}"],
+        ),
     ];
 
     #[test]
@@ -463,16 +544,21 @@ mod tests {
     fn only_unfinished_json_is_held() {
         let (mut reader, mut probe) = (Reader::new(64), Probe::default());
         for (chunk, held) in [
-            ("da", false),
-            ("ta: ", false),
+            (": ping", false),
+            ("\n\nda", true),
+            ("ta: ", true),
             ("{\"a\"", true),
             (":1}", false),
-            ("\n\nevent: x", false),
-            ("\ndata: [DO", false),
+            ("\n\nevent: x", true),
+            ("\n: ping", true),
+            ("\ndata: [", false),
+            ("DO", false),
+            ("\n\n{\"no\": ", false),
         ] {
             reader.feed(chunk.as_bytes(), &mut probe);
             assert_eq!(reader.is_holding(), held, "after {chunk:?}");
         }
-        assert_eq!(probe.out, b"data: {\"a\":1}\n\nevent: x\ndata: [DO");
+        let expected = ": ping\n\ndata: {\"a\":1}\n\nevent: x\n: ping\ndata: [DO\n\n{\"no\": ";
+        assert_eq!(String::from_utf8_lossy(&probe.out), expected);
     }
 }

@@ -21,8 +21,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use weir_llm_api::json::{Cursor, Fault, MAX_DEPTH, Span, Text, escape};
-use weir_llm_api::sse::{Reader, Sink};
-use weir_llm_api::{Answer, Api, Edit, Place, Prompt, PromptSize, Request, Usage, splice};
+use weir_llm_api::sse::{Fate, Reader, Sink};
+use weir_llm_api::{
+    Answer, Api, Channel, Edit, Output, Place, Prompt, PromptSize, Request, Usage, splice,
+};
 
 const APIS: [Api; 9] = [
     Api::OpenAiChat,
@@ -174,14 +176,53 @@ fn usage_facts(usage: Option<Usage>) -> Value {
 }
 
 fn answer_facts(api: Api, json: &[u8]) -> Result<Value, Fault> {
-    let answer = Answer::read(api, json)?;
+    let mut text = Texts::default();
+    let answer = Answer::read(api, json, &mut text)?;
     Ok(json!({
+        "text": text.lines(),
         "model": answer.model.map(|m| m.decode().into_owned()),
         "model_raw": answer.model.map(|m| raw(json, m.span())),
         "model_in_prefix": Answer::model_in_prefix(api, json),
         "service_tier": answer.service_tier.map(|t| t.decode().into_owned()),
         "usage": usage_facts(answer.usage(api)),
     }))
+}
+
+/// The text of an answer, joined by channel, and what was repeated.
+#[derive(Default)]
+struct Texts(Vec<(Channel, bool, String)>);
+
+impl Texts {
+    fn add(&mut self, channel: Channel, again: bool, text: Text<'_>) {
+        let known = |(c, a, _): &&mut (Channel, bool, String)| (*c, *a) == (channel, again);
+        match self.0.iter_mut().find(known) {
+            Some((.., joined)) => joined.push_str(&text.decode()),
+            None => self.0.push((channel, again, text.decode().into_owned())),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let line = |(channel, again, text): &(Channel, bool, String)| {
+            let Channel {
+                choice,
+                part,
+                spoken,
+            } = channel;
+            let again = if *again { " again" } else { "" };
+            format!("{choice}.{part} {spoken:?}{again}: {text}")
+        };
+        self.0.iter().map(line).collect()
+    }
+}
+
+impl Output for Texts {
+    fn text(&mut self, channel: Channel, text: Text<'_>) {
+        self.add(channel, false, text);
+    }
+
+    fn again(&mut self, channel: Channel, text: Text<'_>) {
+        self.add(channel, true, text);
+    }
 }
 
 /// Reads a stream, and puts another model in place of each when told to.
@@ -192,6 +233,7 @@ struct Probe {
     events: Vec<Vec<u8>>,
     models: Vec<String>,
     tiers: Vec<String>,
+    text: Texts,
     usage: Option<Usage>,
     done: u32,
     oversize: u32,
@@ -202,17 +244,17 @@ impl Sink for Probe {
         self.out.extend_from_slice(bytes);
     }
 
-    fn data(&mut self, json: &[u8]) -> Vec<Edit> {
+    fn data(&mut self, json: &[u8]) -> Fate {
         self.events.push(json.to_vec());
-        let Ok(answer) = Answer::read(self.api, json) else {
-            return Vec::new();
+        let Ok(answer) = Answer::read(self.api, json, &mut self.text) else {
+            return Fate::Pass;
         };
         answer.add_usage(&mut self.usage, self.api);
         note(&mut self.tiers, answer.service_tier);
         note(&mut self.models, answer.model);
         match (self.model, answer.model) {
-            (Some(model), Some(old)) => vec![Edit::new(old.span(), escape(model))],
-            _ => Vec::new(),
+            (Some(model), Some(old)) => Fate::Edit(vec![Edit::new(old.span(), escape(model))]),
+            _ => Fate::Pass,
         }
     }
 
@@ -245,6 +287,7 @@ fn run<'a>(
         events: Vec::new(),
         models: Vec::new(),
         tiers: Vec::new(),
+        text: Texts::default(),
         usage: None,
         done: 0,
         oversize: 0,
@@ -266,6 +309,7 @@ impl Probe {
             "events": self.events.len(),
             "done": self.done,
             "oversize": self.oversize,
+            "text": self.text.lines(),
             "usage": usage_facts(self.usage),
         })
     }
@@ -283,7 +327,7 @@ fn render(facts: &Value) -> String {
         let comma = if at == 0 { "" } else { "," };
         write!(text, "{comma}\n  {}: ", json!(key)).unwrap();
         match value.as_array() {
-            Some(entries) if key == "prompt" && !entries.is_empty() => {
+            Some(entries) if (key == "prompt" || key == "text") && !entries.is_empty() => {
                 let lines: Vec<_> = entries.iter().map(|e| format!("    {e}")).collect();
                 write!(text, "[\n{}\n  ]", lines.join(",\n")).unwrap();
             }
@@ -832,7 +876,10 @@ fn an_answer_cut_off_names_its_model_or_none() {
         let mut known = false;
         for at in 0..bytes.trim_ascii_end().len() {
             let cut = &bytes[..at];
-            assert!(Answer::read(api, cut).is_err(), "{name} cut at {at}");
+            assert!(
+                Answer::read(api, cut, &mut ()).is_err(),
+                "{name} cut at {at}"
+            );
             let model = Answer::model_in_prefix(api, cut);
             assert!(
                 model.is_none() || model == whole,

@@ -1,7 +1,7 @@
 //! The model in the answer: read for the fact, put back as asked when the operator wants it.
 
 use weir_llm_api::json::escape;
-use weir_llm_api::sse::{Reader, Sink};
+use weir_llm_api::sse::{Fate, Reader, Sink};
 use weir_llm_api::{Answer, Api, Edit, splice};
 use weir_policy::names::{fact, metric};
 use weir_policy::{ChunkAnswer, Cx, Headers, Policy, ResponseAnswer};
@@ -117,7 +117,7 @@ impl ModelInAnswer {
 
     /// Notes the model of one JSON text and says how to restore it there.
     fn restored(&mut self, cx: &mut Cx<'_>, json: &[u8]) -> Vec<Edit> {
-        let Ok(answer) = Answer::read(self.api, json) else {
+        let Ok(answer) = Answer::read(self.api, json, &mut ()) else {
             return Vec::new();
         };
         let Some(model) = answer.model else {
@@ -160,11 +160,11 @@ impl Sink for Events<'_, '_, '_> {
         }
     }
 
-    fn data(&mut self, json: &[u8]) -> Vec<Edit> {
+    fn data(&mut self, json: &[u8]) -> Fate {
         if self.answer.found && !self.editing {
-            return Vec::new();
+            return Fate::Pass;
         }
-        self.answer.restored(self.cx, json)
+        Fate::Edit(self.answer.restored(self.cx, json))
     }
 
     fn oversize(&mut self) {
