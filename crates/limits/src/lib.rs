@@ -18,5 +18,5 @@ mod reservation;
 mod window;
 
 pub use calendar::Period;
-pub use reservation::{Charge, Held, Refusal, Reservation, Table, reserve};
+pub use reservation::{Charge, Held, Refusal, Reservation, Settled, Table, reserve};
 pub use window::{Level, STATE_BYTES, Window};

@@ -1,45 +1,50 @@
 //! Reserving over several limits, all or nothing, and settling.
 
+use std::rc::Rc;
+
 use weir_policy::{Owner, Placement, SlotAnswer, SlotTable, Store, UnixNanos, UpdateError};
 
 use crate::window::{Level, NoRoom, STATE_BYTES, State, Window};
 
-/// The table in which limits keep their owners.
+/// The table in which a limit keeps its owners.
 pub type Table = SlotTable<STATE_BYTES>;
 
 /// An amount to be taken from one owner's share of one limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Charge {
+    /// Where the limit keeps its owners. One limit, one table: those who share its overflow slot
+    /// share one window too.
+    pub table: Rc<Table>,
     /// The limit's arithmetic.
     pub window: Window,
-    /// Whose share: a fingerprint of the limit's name and what it is `per`.
+    /// Whose share: a fingerprint of what the limit is `per`.
     pub owner: Owner,
     /// How much.
     pub amount: u64,
 }
 
 /// What a charge left.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Held {
     /// The charge.
     pub charge: Charge,
     /// Where its limit stands after it.
     pub level: Level,
-    /// Whether the owner shares the overflow slot.
-    pub overflow: bool,
+    /// Which slot its owner has.
+    pub placement: Placement,
 }
 
 /// Why nothing was reserved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// A limit has no room.
     Limited {
         /// Index of the charge with the longest wait.
         charge: usize,
-        /// Where that limit stands.
-        level: Level,
         /// Milliseconds until it fits; `None` when it never will.
         retry_ms: Option<u64>,
+        /// Where each limit stands, in the order of the charges.
+        levels: Vec<Level>,
     },
     /// The store failed: nothing can be said.
     Store(UpdateError),
@@ -51,6 +56,16 @@ pub enum Refusal {
 pub struct Reservation {
     held: Vec<Held>,
     at_ms: u64,
+    conflicts: u64,
+}
+
+/// What settling met with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Limits that could not be put right, because the store failed.
+    pub failed: u64,
+    /// Rounds lost to other workers, those of reserving among them.
+    pub conflicts: u64,
 }
 
 /// Takes every charge, or none. When several limits have no room, the one that takes longest to
@@ -60,7 +75,6 @@ pub struct Reservation {
 /// [`Refusal`]; everything taken so far has been given back.
 pub fn reserve(
     store: &dyn Store,
-    table: &Table,
     charges: &[Charge],
     now: UnixNanos,
 ) -> Result<Reservation, Refusal> {
@@ -68,55 +82,63 @@ pub fn reserve(
     let mut reservation = Reservation {
         held: Vec::with_capacity(charges.len()),
         at_ms: now_ms,
+        conflicts: 0,
     };
-    let mut refused: Option<(usize, Level, NoRoom)> = None;
+    let mut levels = Vec::with_capacity(charges.len());
+    let mut refused: Option<(usize, NoRoom)> = None;
     for (at, charge) in charges.iter().enumerate() {
         // Once one has refused, the others are only asked.
         let dry = refused.is_some();
-        let taken = table.update(store, charge.owner, now_ms, |bytes| {
-            let window = &charge.window;
+        let window = &charge.window;
+        let taken = charge.table.update(store, charge.owner, now_ms, |bytes| {
             let state = window.at(bytes.map(State::read), now_ms);
+            let before = window.level(state, now_ms);
             match window.take(state, charge.amount, now_ms) {
                 Ok(after) if !dry => SlotAnswer::Store {
                     state: after.write(),
                     expires_ms: window.expires_ms(after, now_ms),
-                    value: Ok(window.level(after, now_ms)),
+                    value: (before, Ok(window.level(after, now_ms))),
                 },
-                Ok(_) => SlotAnswer::Leave(Ok(window.level(state, now_ms))),
-                Err(no_room) => SlotAnswer::Leave(Err((window.level(state, now_ms), no_room))),
+                Ok(_) => SlotAnswer::Leave((before, Ok(before))),
+                Err(no_room) => SlotAnswer::Leave((before, Err(no_room))),
             }
         });
         match taken {
-            Ok(taken) => match taken.value {
-                Ok(_) if dry => {}
-                Ok(level) => reservation.held.push(Held {
-                    charge: charge.clone(),
-                    level,
-                    overflow: taken.placement == Placement::Overflow,
-                }),
-                Err((level, no_room)) => {
-                    if refused.is_none_or(|(_, _, longest)| longer(no_room, longest)) {
-                        refused = Some((at, level, no_room));
+            Ok(taken) => {
+                reservation.conflicts += u64::from(taken.conflicts);
+                let (before, outcome) = taken.value;
+                levels.push(before);
+                match outcome {
+                    Ok(_) if dry => {}
+                    Ok(level) => reservation.held.push(Held {
+                        charge: charge.clone(),
+                        level,
+                        placement: taken.placement,
+                    }),
+                    Err(no_room) => {
+                        if refused.is_none_or(|(_, longest)| longer(no_room, longest)) {
+                            refused = Some((at, no_room));
+                        }
                     }
                 }
-            },
+            }
             Err(error) => {
-                reservation.settle(store, table, now, |_| 0);
+                reservation.settle(store, now, |_| 0);
                 return Err(Refusal::Store(error));
             }
         }
     }
-    let Some((charge, level, no_room)) = refused else {
+    let Some((charge, no_room)) = refused else {
         return Ok(reservation);
     };
-    reservation.settle(store, table, now, |_| 0);
+    reservation.settle(store, now, |_| 0);
     Err(Refusal::Limited {
         charge,
-        level,
         retry_ms: match no_room {
             NoRoom::For(ms) => Some(ms),
             NoRoom::Ever => None,
         },
+        levels,
     })
 }
 
@@ -135,18 +157,15 @@ impl Reservation {
     }
 
     /// Puts every limit right: `used` says what of a charge, by its index, was really used.
-    /// Returns how many of them could not be put right because the store failed.
-    pub fn settle(
-        self,
-        store: &dyn Store,
-        table: &Table,
-        now: UnixNanos,
-        used: impl Fn(usize) -> u64,
-    ) -> usize {
+    pub fn settle(self, store: &dyn Store, now: UnixNanos, used: impl Fn(usize) -> u64) -> Settled {
         let now_ms = now.millis();
-        let mut failed = 0;
+        let mut settled = Settled {
+            failed: 0,
+            conflicts: self.conflicts,
+        };
         for (at, held) in self.held.iter().enumerate() {
             let Charge {
+                table,
                 window,
                 owner,
                 amount,
@@ -164,8 +183,11 @@ impl Reservation {
                     value: (),
                 }
             });
-            failed += usize::from(done.is_err());
+            match done {
+                Ok(done) => settled.conflicts += u64::from(done.conflicts),
+                Err(_) => settled.failed += 1,
+            }
         }
-        failed
+        settled
     }
 }

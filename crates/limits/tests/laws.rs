@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+use std::rc::Rc;
+
 use proptest::prelude::*;
 use weir_limits::{Charge, Period, Refusal, Reservation, Table, Window, reserve};
-use weir_policy::{MemoryStore, Owner, UnixNanos};
+use weir_policy::{MemoryStore, Owner, Placement, UnixNanos};
 
 const T0: u64 = 1_700_000_000_000;
 
@@ -12,8 +14,8 @@ fn at(ms: u64) -> UnixNanos {
     UnixNanos((T0 + ms) * 1_000_000)
 }
 
-fn table() -> Table {
-    Table::new("test", 64)
+fn table() -> Rc<Table> {
+    Rc::new(Table::new("test", 64))
 }
 
 fn bucket(limit: u64, window_ms: u64, burst: u64) -> Window {
@@ -26,6 +28,7 @@ fn bucket(limit: u64, window_ms: u64, burst: u64) -> Window {
 
 fn charge(window: Window, owner: &str, amount: u64) -> Charge {
     Charge {
+        table: table(),
         window,
         owner: Owner::new([owner]),
         amount,
@@ -34,7 +37,7 @@ fn charge(window: Window, owner: &str, amount: u64) -> Charge {
 
 /// What can be reserved now.
 fn left(store: &MemoryStore, window: Window, owner: &str, ms: u64) -> u64 {
-    let nothing = reserve(store, &table(), &[charge(window, owner, 0)], at(ms)).unwrap();
+    let nothing = reserve(store, &[charge(window, owner, 0)], at(ms)).unwrap();
     nothing.held()[0].level.remaining
 }
 
@@ -65,7 +68,7 @@ proptest! {
         steps in steps(), limit in 1_u64..200, window_ms in 1_u64..90_000, burst in 1_u64..300,
     ) {
         let window = bucket(limit, window_ms, burst);
-        let (store, table) = (MemoryStore::default(), table());
+        let store = MemoryStore::default();
         let mut turn = 0_u32;
         store.set_rival(move |_, current| {
             turn += 1;
@@ -77,7 +80,7 @@ proptest! {
             match step {
                 Step::Wait(ms) => now += ms,
                 Step::Reserve(amount) => {
-                    if let Ok(reservation) = reserve(&store, &table, &[charge(window, "o", amount)], at(now)) {
+                    if let Ok(reservation) = reserve(&store, &[charge(window, "o", amount)], at(now)) {
                         admitted += i128::from(amount);
                         open.push((amount, reservation));
                     }
@@ -85,7 +88,8 @@ proptest! {
                 Step::Settle(percent) if !open.is_empty() => {
                     let (amount, reservation) = open.remove(0);
                     let used = amount * percent / 100;
-                    prop_assert_eq!(reservation.settle(&store, &table, at(now), |_| used), 0);
+                    let settled = reservation.settle(&store, at(now), |_| used);
+                    prop_assert_eq!(settled.failed, 0);
                     admitted -= i128::from(amount - used);
                 }
                 Step::Settle(_) => {}
@@ -102,11 +106,11 @@ proptest! {
     ) {
         let window = bucket(limit, window_ms, 100);
         let (one, other) = (MemoryStore::default(), MemoryStore::default());
-        let taken = reserve(&one, &table(), &[charge(window, "o", reserved)], at(0)).unwrap();
-        taken.settle(&one, &table(), at(0), |_| used);
+        let taken = reserve(&one, &[charge(window, "o", reserved)], at(0)).unwrap();
+        taken.settle(&one, at(0), |_| used);
         // Debt is made by settling alone, so the other history settles from nothing.
-        let taken = reserve(&other, &table(), &[charge(window, "o", 0)], at(0)).unwrap();
-        taken.settle(&other, &table(), at(0), |_| used);
+        let taken = reserve(&other, &[charge(window, "o", 0)], at(0)).unwrap();
+        taken.settle(&other, at(0), |_| used);
         for ms in [0, 1, 100, 10_000] {
             prop_assert_eq!(left(&one, window, "o", ms), left(&other, window, "o", ms));
         }
@@ -119,10 +123,10 @@ proptest! {
         limit in 1_u64..500, window_ms in 1_u64..90_000,
     ) {
         let window = bucket(limit, window_ms, 100);
-        let (store, table) = (MemoryStore::default(), table());
-        let taken = reserve(&store, &table, &[charge(window, "o", first)], at(0)).unwrap();
-        taken.settle(&store, &table, at(0), |_| first + overspent);
-        let ask = |ms| reserve(&store, &table, &[charge(window, "o", second)], at(ms));
+        let store = MemoryStore::default();
+        let taken = reserve(&store, &[charge(window, "o", first)], at(0)).unwrap();
+        taken.settle(&store, at(0), |_| first + overspent);
+        let ask = |ms| reserve(&store, &[charge(window, "o", second)], at(ms));
         let Err(Refusal::Limited { retry_ms, .. }) = ask(0) else {
             prop_assert!(first + overspent + second <= 100);
             return Ok(());
@@ -138,15 +142,15 @@ proptest! {
     #[test]
     fn all_or_nothing(amounts in prop::collection::vec(0_u64..150, 1..6), used in 0_u64..100) {
         let window = bucket(10, 60_000, 100);
-        let (store, table) = (MemoryStore::default(), table());
+        let store = MemoryStore::default();
         let names: Vec<String> = (0..amounts.len()).map(|n| n.to_string()).collect();
         for name in &names {
-            let taken = reserve(&store, &table, &[charge(window, name, used)], at(0)).unwrap();
-            prop_assert_eq!(taken.settle(&store, &table, at(0), |_| used), 0);
+            let taken = reserve(&store, &[charge(window, name, used)], at(0)).unwrap();
+            prop_assert_eq!(taken.settle(&store, at(0), |_| used).failed, 0);
         }
         let charges: Vec<_> = names.iter().zip(&amounts).map(|(n, a)| charge(window, n, *a)).collect();
         let fits = amounts.iter().all(|a| *a == 0 || a + used <= 100);
-        match reserve(&store, &table, &charges, at(0)) {
+        match reserve(&store, &charges, at(0)) {
             Ok(_) => {
                 prop_assert!(fits);
                 for (name, amount) in names.iter().zip(&amounts) {
@@ -171,13 +175,13 @@ proptest! {
     #[test]
     fn a_quota_is_exact(amounts in prop::collection::vec((0_u64..40, 0_u64..8_000_000), 1..60)) {
         let window = Window::Quota { limit: 100, period: Period::Day, offset_minutes: 90 };
-        let (store, table) = (MemoryStore::default(), table());
+        let store = MemoryStore::default();
         let (mut now, mut used) = (0, std::collections::BTreeMap::new());
         for (amount, wait) in amounts {
             now += wait;
             let day = Period::Day.around(T0 + now, 90).0;
             let so_far: &mut u64 = used.entry(day).or_default();
-            let taken = reserve(&store, &table, &[charge(window, "o", amount)], at(now));
+            let taken = reserve(&store, &[charge(window, "o", amount)], at(now));
             prop_assert_eq!(taken.is_ok(), amount == 0 || *so_far + amount <= 100);
             match taken {
                 Ok(_) => *so_far += amount,
@@ -194,9 +198,9 @@ proptest! {
 #[test]
 fn debt_is_repaid_before_anything_else() {
     let window = bucket(60, 60_000, 100);
-    let (store, table) = (MemoryStore::default(), table());
-    let taken = reserve(&store, &table, &[charge(window, "o", 10)], at(0)).unwrap();
-    taken.settle(&store, &table, at(0), |_| 400);
+    let store = MemoryStore::default();
+    let taken = reserve(&store, &[charge(window, "o", 10)], at(0)).unwrap();
+    taken.settle(&store, at(0), |_| 400);
     // 300 in debt, one token a second.
     for (ms, expected) in [
         (0, 0),
@@ -212,7 +216,7 @@ fn debt_is_repaid_before_anything_else() {
 
 #[test]
 fn what_never_fits_says_so() {
-    let (store, table) = (MemoryStore::default(), table());
+    let store = MemoryStore::default();
     for (window, amount, retry) in [
         (bucket(60, 60_000, 100), 101, None),
         (bucket(0, 60_000, 100), 101, None),
@@ -235,7 +239,7 @@ fn what_never_fits_says_so() {
             None,
         ),
     ] {
-        let refusal = reserve(&store, &table, &[charge(window, "o", amount)], at(0)).unwrap_err();
+        let refusal = reserve(&store, &[charge(window, "o", amount)], at(0)).unwrap_err();
         let Refusal::Limited { retry_ms, .. } = refusal else {
             panic!("{refusal:?}")
         };
@@ -243,8 +247,8 @@ fn what_never_fits_says_so() {
     }
     // A bucket that never refills is empty for good.
     let window = bucket(0, 60_000, 100);
-    let _ = reserve(&store, &table, &[charge(window, "p", 100)], at(0)).unwrap();
-    let refusal = reserve(&store, &table, &[charge(window, "p", 1)], at(0)).unwrap_err();
+    let _ = reserve(&store, &[charge(window, "p", 100)], at(0)).unwrap();
+    let refusal = reserve(&store, &[charge(window, "p", 1)], at(0)).unwrap_err();
     assert!(matches!(refusal, Refusal::Limited { retry_ms: None, .. }));
 }
 
@@ -258,9 +262,9 @@ fn settling_over_midnight() {
     };
     let day = 86_400_000;
     for (used, left_today) in [(0, 100), (50, 100), (80, 70)] {
-        let (store, table) = (MemoryStore::default(), table());
-        let taken = reserve(&store, &table, &[charge(window, "o", 50)], at(0)).unwrap();
-        taken.settle(&store, &table, at(day), |_| used);
+        let store = MemoryStore::default();
+        let taken = reserve(&store, &[charge(window, "o", 50)], at(0)).unwrap();
+        taken.settle(&store, at(day), |_| used);
         assert_eq!(left(&store, window, "o", day), left_today, "{used}");
     }
 }
@@ -268,22 +272,38 @@ fn settling_over_midnight() {
 /// What a limit holds of an owner survives as long as it says anything, and no longer.
 #[test]
 fn a_slot_is_free_when_its_bucket_is_full_again() {
-    let (store, one_bucket) = (MemoryStore::default(), Table::new("small", 1));
-    let window = bucket(60, 60_000, 100);
-    for n in 0..16 {
-        let _ = reserve(
-            &store,
-            &one_bucket,
-            &[charge(window, &n.to_string(), 10)],
-            at(0),
-        )
-        .unwrap();
-    }
-    let overflowed = |ms: u64| {
-        let taken = reserve(&store, &one_bucket, &[charge(window, "late", 1)], at(ms)).unwrap();
-        taken.held()[0].overflow
+    let (store, small) = (MemoryStore::default(), Rc::new(Table::new("small", 1)));
+    let take = |owner: &str, amount, ms| {
+        let charge = Charge {
+            table: Rc::clone(&small),
+            ..charge(bucket(60, 60_000, 100), owner, amount)
+        };
+        let taken = reserve(&store, &[charge], at(ms)).unwrap();
+        taken.held()[0].placement
     };
-    assert!(overflowed(9_999));
-    assert!(overflowed(10_000), "what is in overflow still counts");
-    assert!(!overflowed(40_000));
+    for n in 0..16 {
+        assert_eq!(take(&n.to_string(), 10, 0), Placement::Claimed);
+    }
+    assert_eq!(take("3", 1, 1), Placement::Kept);
+    assert_eq!(take("late", 1, 9_999), Placement::Overflow);
+    let still = take("late", 1, 10_000);
+    assert_eq!(still, Placement::Overflow, "what is in overflow counts");
+    assert_eq!(take("late", 1, 40_000), Placement::Claimed);
+}
+
+/// Limits that refuse tell where each of them stands, as it was before.
+#[test]
+fn a_refusal_tells_where_every_limit_stands() {
+    let store = MemoryStore::default();
+    let (wide, narrow) = (bucket(100, 60_000, 100), bucket(60, 60_000, 60));
+    let _ = reserve(&store, &[charge(wide, "a", 30)], at(0)).unwrap();
+    let charges = [charge(wide, "a", 61), charge(narrow, "b", 61)];
+    let Err(Refusal::Limited { charge, levels, .. }) = reserve(&store, &charges, at(0)) else {
+        panic!("admitted")
+    };
+    assert_eq!(charge, 1);
+    assert_eq!(
+        levels.iter().map(|l| l.remaining).collect::<Vec<_>>(),
+        [70, 60]
+    );
 }

@@ -37,7 +37,7 @@ pub enum Api {
     /// Gemini `generateContent` and `streamGenerateContent`, also on Vertex.
     #[serde(rename = "gemini_generate")]
     GeminiGenerate,
-    /// Bedrock Converse. Its streams are binary and not read.
+    /// Bedrock Converse.
     #[serde(rename = "bedrock_converse")]
     BedrockConverse,
     /// Bedrock InvokeModel: the body is the model vendor's own and only checked, not read.
@@ -74,6 +74,14 @@ impl Api {
             Self::BedrockConverse => "bedrock_converse",
             Self::BedrockInvoke => "bedrock_invoke",
         }
+    }
+
+    /// The API of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        use serde::de::IntoDeserializer;
+        use serde::de::value::{Error, StrDeserializer};
+        let name: StrDeserializer<'_, Error> = name.into_deserializer();
+        Self::deserialize(name).ok()
     }
 
     /// The dialect its callers understand.

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::Dialect;
+use crate::limits::Counted;
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub enum Reason {
     UnsupportedMediaType,
     /// 400: the prompt is longer than any model it may go to accepts.
     ContextLength,
+    /// 429: a limit has no room for the request now.
+    RateLimited(Counted),
+    /// 403: a quota is used up until its period ends.
+    QuotaExceeded,
     /// 500: we failed.
     Internal,
 }
@@ -68,10 +73,11 @@ impl Refusal {
         match self.reason {
             Reason::InvalidRequest | Reason::ContextLength => 400,
             Reason::Unauthenticated => 401,
-            Reason::PermissionDenied => 403,
+            Reason::PermissionDenied | Reason::QuotaExceeded => 403,
             Reason::ModelNotFound => 404,
             Reason::TooLarge => 413,
             Reason::UnsupportedMediaType => 415,
+            Reason::RateLimited(_) => 429,
             Reason::Internal => 500,
         }
     }
@@ -104,6 +110,9 @@ impl Refusal {
             Reason::PermissionDenied => ("permission_error", Some("permission_denied")),
             Reason::ModelNotFound => ("invalid_request_error", Some("model_not_found")),
             Reason::ContextLength => ("invalid_request_error", Some("context_length_exceeded")),
+            Reason::RateLimited(Counted::Requests) => ("requests", Some("rate_limit_exceeded")),
+            Reason::RateLimited(_) => ("tokens", Some("rate_limit_exceeded")),
+            Reason::QuotaExceeded => ("insufficient_quota", Some("insufficient_quota")),
             Reason::Internal => ("server_error", None),
         };
         json!({"error": {
@@ -120,7 +129,8 @@ impl Refusal {
                 "invalid_request_error"
             }
             Reason::Unauthenticated => "authentication_error",
-            Reason::PermissionDenied => "permission_error",
+            Reason::PermissionDenied | Reason::QuotaExceeded => "permission_error",
+            Reason::RateLimited(_) => "rate_limit_error",
             Reason::ModelNotFound => "not_found_error",
             Reason::TooLarge => "request_too_large",
             Reason::Internal => "api_error",
@@ -138,6 +148,7 @@ impl Refusal {
             Reason::Unauthenticated => "UNAUTHENTICATED",
             Reason::PermissionDenied => "PERMISSION_DENIED",
             Reason::ModelNotFound => "NOT_FOUND",
+            Reason::RateLimited(_) | Reason::QuotaExceeded => "RESOURCE_EXHAUSTED",
             Reason::Internal => "INTERNAL",
         };
         json!({"error": {"code": self.status(), "message": self.message, "status": status}})
@@ -152,6 +163,8 @@ impl Refusal {
             Reason::Unauthenticated => "UnrecognizedClientException",
             Reason::PermissionDenied => "AccessDeniedException",
             Reason::ModelNotFound => "ResourceNotFoundException",
+            Reason::RateLimited(_) => "ThrottlingException",
+            Reason::QuotaExceeded => "ServiceQuotaExceededException",
             Reason::Internal => "InternalServerException",
         }
     }
@@ -166,6 +179,8 @@ impl Refusal {
             Reason::TooLarge => "Content too large",
             Reason::UnsupportedMediaType => "Unsupported media type",
             Reason::ContextLength => "Prompt too long",
+            Reason::RateLimited(_) => "Rate limited",
+            Reason::QuotaExceeded => "Quota exceeded",
             Reason::Internal => "Internal error",
         };
         json!({"type": "about:blank", "title": title, "status": self.status(), "detail": self.message})

@@ -5,6 +5,7 @@ mod check;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use weir_intake::{ApiPath, Intake, OnMissingIdentity, OnUnreadable};
 use weir_llm_api::Api;
 use weir_policy::config::{OneOrMany, unique_map};
 use weir_policy::{Glob, IdentitySource};
@@ -69,44 +70,6 @@ pub struct Settings {
     /// are `models`.
     #[serde(default)]
     pub list_models: Option<bool>,
-}
-
-/// A path that speaks a known API.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ApiPath {
-    /// The path without its query; `*` and `?` as in any glob; case does not count.
-    pub path: Glob,
-    /// The API spoken there; one whose model stands in the body.
-    pub api: Api,
-}
-
-/// What to do with an unreadable body.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum OnUnreadable {
-    /// Answer 400 (415 for a content type that is not JSON, 413 for a body too large).
-    #[default]
-    Reject,
-    /// Let it pass, with a counter and a log line. A model in the path is still judged; one in the
-    /// body is not, so neither access nor rules hold for it.
-    Pass,
-}
-
-/// What to do with a caller nobody knows.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum OnMissingIdentity {
-    /// Answer 401.
-    #[default]
-    Reject,
-    /// All of them are one caller named `anonymous`.
-    Shared,
-    /// They have no identity: only rules and access entries without `identity` apply to them.
-    Skip,
 }
 
 /// What to do with an unknown model.
@@ -373,12 +336,8 @@ pub enum StickySettings {
 /// The filter's configuration as it runs.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// Paths in lower case.
-    pub(crate) apis: Vec<(Glob, Api)>,
-    pub(crate) max_body_bytes: usize,
-    pub(crate) on_unreadable: OnUnreadable,
+    pub(crate) intake: Intake,
     pub(crate) headers: Headers,
-    pub(crate) identity: Vec<IdentitySource>,
     pub(crate) on_missing_identity: OnMissingIdentity,
     pub(crate) catalog: Catalog,
     pub(crate) reject_unknown: bool,

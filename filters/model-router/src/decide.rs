@@ -1,11 +1,11 @@
 //! Where a request goes: access, rules, catalogue. Pure: what it decides is done elsewhere.
 
+use weir_intake::Refused;
 use weir_llm_api::error::{Reason, Refusal};
 
 use crate::access::Permission;
 use crate::catalog::Model;
 use crate::config::Config;
-use crate::refused::Refused;
 use crate::rules::{Candidate, NoFit, Rule, Subject, Target, Verdict, cheapest};
 
 /// Where a request goes.

@@ -9,18 +9,18 @@ mod answer;
 mod catalog;
 pub mod config;
 mod decide;
-mod intake;
 mod listing;
-mod refused;
 mod rules;
+mod strip;
 
 use std::rc::Rc;
 
+use weir_intake::{
+    OnUnreadable, Refused, invalid, oddly_spelt, plain_encoding, readable, well_formed,
+};
 use weir_llm_api::error::{Reason, Refusal};
 use weir_llm_api::json::{Text, escape};
-use weir_llm_api::{
-    Api, Call, Dialect, Edit, PathModel, PromptSize, Request, disguised, recognise, splice,
-};
+use weir_llm_api::{Api, Call, Dialect, Edit, PathModel, PromptSize, Request, disguised, splice};
 use weir_policy::names::{OTHER, fact, metric};
 use weir_policy::{
     BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
@@ -29,13 +29,10 @@ use weir_policy::{
 
 use crate::access::Permission;
 use crate::answer::ModelInAnswer;
-use crate::config::{Config, OnUnreadable};
+use crate::config::Config;
 use crate::decide::decide;
-use crate::intake::{
-    configured_call, identify, oddly_spelt, plain_encoding, readable, strip, well_formed,
-};
-use crate::refused::{Refused, invalid};
 use crate::rules::{Needs, Subject};
+use crate::strip::strip;
 
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 weir_wasm_host::module!(ModelRouter);
@@ -64,7 +61,7 @@ impl Policy for ModelRouter {
     }
 
     fn max_body_bytes(&self) -> usize {
-        self.config.max_body_bytes
+        self.config.intake.max_body_bytes
     }
 
     fn exchange(&self) -> Routing {
@@ -136,10 +133,11 @@ impl Exchange for Routing {
         {
             return self.list(cx, headers, &asked);
         }
-        let known = recognise(method, &path).or_else(|| configured_call(&config, method, &path));
-        let Some(call) = known else {
+        let Some(call) = config.intake.call(cx, method, &path) else {
             return match disguised(method, &path) {
-                Some(api) => HeadAnswer::Reply(oddly_spelt().reply(cx, api.dialect())),
+                Some(api) => {
+                    HeadAnswer::Reply(oddly_spelt().reply(ModelRouter::NAME, cx, api.dialect()))
+                }
                 None => HeadAnswer::Ignore,
             };
         };
@@ -148,7 +146,7 @@ impl Exchange for Routing {
         self.path = path;
         cx.effects.fact(fact::API, api.name());
 
-        let identity = well_formed(headers).and_then(|()| identify(&config, cx, headers));
+        let identity = well_formed(headers).and_then(|()| identified(&config, cx, headers));
         match identity {
             Ok(identity) => self.identity = identity,
             Err(refused) => return HeadAnswer::Reply(self.refuse(cx, refused)),
@@ -396,9 +394,9 @@ impl Routing {
         let Some(call) = self.call.clone() else {
             return BodyAnswer::Pass;
         };
-        count_unreadable(cx, call.api);
+        self.config.intake.count_unreadable(cx, call.api, "request");
         let log = format!("unreadable body: {}", refusal.message);
-        if self.config.on_unreadable == OnUnreadable::Reject {
+        if self.config.intake.on_unreadable == OnUnreadable::Reject {
             return BodyAnswer::Reply(self.refuse(cx, Refused::blocked(refusal, details, log)));
         }
         cx.effects
@@ -422,15 +420,17 @@ impl Routing {
             .call
             .as_ref()
             .map_or(Dialect::Problem, |c| c.api.dialect());
-        refused.reply(cx, dialect)
+        refused.reply(ModelRouter::NAME, cx, dialect)
     }
 
     /// Answers a request for the list of models.
     fn list(&mut self, cx: &mut Cx<'_>, headers: &Headers, asked: &listing::Asked) -> HeadAnswer {
         let config = Rc::clone(&self.config);
-        let identity = match identify(&config, cx, headers) {
+        let identity = match identified(&config, cx, headers) {
             Ok(identity) => identity,
-            Err(refused) => return HeadAnswer::Reply(refused.reply(cx, asked.dialect)),
+            Err(refused) => {
+                return HeadAnswer::Reply(refused.reply(ModelRouter::NAME, cx, asked.dialect));
+            }
         };
         let may_use = |name: &str| {
             let identity = identity.as_ref().map(Identity::as_str);
@@ -454,10 +454,27 @@ impl Routing {
                     details: "weir_model_not_found",
                     log: "a model was looked up that the caller may not use".to_owned(),
                 };
-                HeadAnswer::Reply(refused.reply(cx, asked.dialect))
+                HeadAnswer::Reply(refused.reply(ModelRouter::NAME, cx, asked.dialect))
             }
         }
     }
+}
+
+/// Who is calling, or who a caller without an identity counts as.
+fn identified(
+    config: &Config,
+    cx: &mut Cx<'_>,
+    headers: &Headers,
+) -> Result<Option<Identity>, Refused> {
+    let identity = config.intake.identify(cx, headers)?;
+    if identity.is_some() || !config.intake.has_identity() {
+        return Ok(identity);
+    }
+    let identity = config.on_missing_identity.stand_in()?;
+    if let Some(identity) = &identity {
+        cx.effects.fact(fact::IDENTITY, identity.as_str());
+    }
+    Ok(identity)
 }
 
 /// The model the caller asks for: of the path where the path names one, else of the body.
@@ -484,16 +501,4 @@ fn asked_model(config: &Config, call: &Call, request: &Request<'_>) -> Result<St
         return bad("The model name holds characters that no model name has.");
     }
     Ok(asked)
-}
-
-fn count_unreadable(cx: &mut Cx<'_>, api: Api) {
-    cx.effects.count(
-        metric::UNREADABLE,
-        &[
-            ("filter", ModelRouter::NAME),
-            ("api", api.name()),
-            ("direction", "request"),
-        ],
-        1,
-    );
 }

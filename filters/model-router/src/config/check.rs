@@ -3,21 +3,19 @@
 
 use std::collections::BTreeMap;
 
+use weir_intake::{Intake, OnMissingIdentity};
 use weir_policy::config::load;
 use weir_policy::identity::header_name;
-use weir_policy::{ConfigError, Glob, IdentitySource, names};
+use weir_policy::{ConfigError, Policy, names};
 
 use super::{
-    AccessSettings, Config, HeaderNames, Headers, ModelSettings, OnMissingIdentity, PriceSettings,
-    RuleSettings, Settings, StickySettings, ToSettings, TokenRange, UnknownModels,
+    AccessSettings, Config, HeaderNames, Headers, ModelSettings, PriceSettings, RuleSettings,
+    Settings, StickySettings, ToSettings, TokenRange, UnknownModels,
 };
+use crate::ModelRouter;
 use crate::access::Access;
 use crate::catalog::{Abilities, Catalog, Model, Price};
 use crate::rules::{Candidate, Choice, Match, Rule, Sticky, Target, Verdict};
-
-const DEFAULT_MAX_BODY: usize = 8 << 20;
-/// Envoy's V8 gives a VM 1 GiB; a body is in memory twice while it is edited.
-const MAX_MAX_BODY: usize = 128 << 20;
 
 /// Headers that frame a message, name its host, or carry credentials.
 const TAKEN: &[&str] = &[
@@ -54,27 +52,15 @@ impl Config {
                 "this filter sets headers that depend on the body and works only with `true`",
             ));
         }
-        let mut apis = Vec::with_capacity(s.apis.len());
-        for (i, path) in s.apis.iter().enumerate() {
-            apis.push((api_path(&path.path, &format!("apis[{i}].path"))?, path.api));
-            if !path.api.model_in_body() {
-                return Err(ConfigError::at(
-                    format!("apis[{i}].api"),
-                    format!(
-                        "`{}` names its model in the path, which this one cannot",
-                        path.api
-                    ),
-                ));
-            }
-        }
-        let max_body_bytes = s.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY);
-        if !(1..=MAX_MAX_BODY).contains(&max_body_bytes) {
-            return Err(ConfigError::at(
-                "max_body_bytes",
-                format!("must be between 1 and {MAX_MAX_BODY}"),
-            ));
-        }
-        if s.identity.is_empty() && s.on_missing_identity != OnMissingIdentity::Reject {
+        let intake = Intake::new(
+            ModelRouter::NAME,
+            s.apis,
+            s.max_body_bytes,
+            s.on_unreadable,
+            s.identity,
+        )?;
+        let has_identity = intake.has_identity();
+        if !has_identity && s.on_missing_identity != OnMissingIdentity::Reject {
             return Err(ConfigError::at(
                 "on_missing_identity",
                 "there are no `identity` sources",
@@ -84,13 +70,10 @@ impl Config {
         if let Some(name) = &s.default_model {
             declared(&catalog, "default_model", name)?;
         }
-        let has_identity = !s.identity.is_empty();
         let access = access(s.access, has_identity)?;
         let headers = headers(&s.headers)?;
-        for (i, source) in s.identity.iter().enumerate() {
-            if let IdentitySource::Header { name, .. } = source {
-                trusted(name, &headers, &format!("identity[{i}].header"))?;
-            }
+        for (place, name) in intake.identity_headers() {
+            trusted(name, &headers, &place)?;
         }
         let watching = s.rules.iter().flat_map(|rule| {
             let sticky = match &rule.sticky {
@@ -122,11 +105,8 @@ impl Config {
             rules.push(rule(settings, &catalog, &place, has_identity)?);
         }
         Ok(Self {
-            apis,
-            max_body_bytes,
-            on_unreadable: s.on_unreadable,
+            intake,
             headers,
-            identity: s.identity,
             on_missing_identity: s.on_missing_identity,
             reject_unknown: match s.unknown_models {
                 Some(setting) => setting == UnknownModels::Reject,
@@ -232,17 +212,6 @@ fn price(settings: PriceSettings, place: &str) -> Checked<Price> {
         input: picos("input_usd_per_mtok", settings.input_usd_per_mtok)?,
         output: picos("output_usd_per_mtok", settings.output_usd_per_mtok)?,
     })
-}
-
-/// A path of the operator's, in lower case: servers differ in whether case counts.
-fn api_path(glob: &Glob, place: &str) -> Checked<Glob> {
-    let path = glob.as_str();
-    let rooted = path.starts_with('/') || path.starts_with('*');
-    if !rooted || path.ends_with('/') || path.contains("//") || path.contains(['%', '#']) {
-        let message = "begins with `/` or `*`, does not end in `/`, and holds no `//`, `%` or `#`";
-        return Err(ConfigError::at(place, format!("a path {message}")));
-    }
-    Glob::new(&path.to_lowercase()).map_err(|e| ConfigError::at(place, e))
 }
 
 /// Headers that are removed from every request cannot say anything about it.

@@ -4,28 +4,26 @@ use weir_llm_api::Dialect;
 use weir_llm_api::error::{Reason, Refusal};
 use weir_llm_api::json::Fault;
 use weir_policy::names::fact;
-use weir_policy::{Cx, Policy, Reply};
-
-use crate::ModelRouter;
+use weir_policy::{Cx, Reply};
 
 /// A refusal and all that is left of it.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub struct Refused {
     /// For the caller.
-    pub(crate) refusal: Refusal,
-    /// `denied` by a rule, or `blocked` for what it is.
-    pub(crate) verdict: &'static str,
+    pub refusal: Refusal,
+    /// `denied` or `limited` by a rule, or `blocked` for what it is.
+    pub verdict: &'static str,
     /// What decided.
-    pub(crate) rule: Option<String>,
+    pub rule: Option<String>,
     /// For `%RESPONSE_CODE_DETAILS%`.
-    pub(crate) details: &'static str,
+    pub details: &'static str,
     /// For the operator.
-    pub(crate) log: String,
+    pub log: String,
 }
 
 impl Refused {
     /// A request that is not as it should be.
-    pub(crate) fn malformed(text: &str, details: &'static str, log: &str) -> Self {
+    pub fn malformed(text: &str, details: &'static str, log: &str) -> Self {
         Self::blocked(
             Refusal::new(Reason::InvalidRequest, text),
             details,
@@ -34,7 +32,7 @@ impl Refused {
     }
 
     /// A request that is refused for what it is, not for who sent it.
-    pub(crate) fn blocked(refusal: Refusal, details: &'static str, log: String) -> Self {
+    pub fn blocked(refusal: Refusal, details: &'static str, log: String) -> Self {
         Self {
             refusal,
             verdict: "blocked",
@@ -44,8 +42,20 @@ impl Refused {
         }
     }
 
-    /// The answer; the facts go out with it.
-    pub(crate) fn reply(self, cx: &mut Cx<'_>, dialect: Dialect) -> Reply {
+    /// The refusal of a caller nobody knows.
+    pub fn no_identity() -> Self {
+        let text = "The request does not say who is calling.";
+        Self {
+            refusal: Refusal::new(Reason::Unauthenticated, text),
+            verdict: "denied",
+            rule: Some("on_missing_identity".to_owned()),
+            details: "weir_missing_identity",
+            log: "no identity source yields a value".to_owned(),
+        }
+    }
+
+    /// The answer of this filter; the facts go out with it.
+    pub fn reply(self, filter: &str, cx: &mut Cx<'_>, dialect: Dialect) -> Reply {
         cx.effects.fact(fact::VERDICT, self.verdict);
         if let Some(rule) = self.rule {
             cx.effects.fact(fact::RULE, rule);
@@ -56,13 +66,13 @@ impl Refused {
             headers,
             body,
             details: self.details,
-            log: format!("{}: {} ({})", ModelRouter::NAME, self.log, self.details),
+            log: format!("{filter}: {} ({})", self.log, self.details),
         }
     }
 }
 
 /// The refusal of a body with this fault.
-pub(crate) fn invalid(fault: &Fault) -> Refusal {
+pub fn invalid(fault: &Fault) -> Refusal {
     let mut text = fault.to_string();
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
