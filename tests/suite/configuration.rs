@@ -138,7 +138,7 @@ async fn the_bundle_routes_like_the_module() {
 
 #[tokio::test]
 async fn the_bundle_refuses_a_filter_it_does_not_have() {
-    for root_id in ["", "token-limit"] {
+    for root_id in ["", "tokens"] {
         let log = Envoy::try_start(&nowhere().wasm(bundle(root_id)), 2).await;
         let log = log
             .map(|envoy| envoy.log())

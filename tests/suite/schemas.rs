@@ -4,51 +4,79 @@
 use std::path::{Path, PathBuf};
 
 use model_router::ModelRouter;
-use model_router::config::Settings;
+use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
-use weir_policy::Policy;
+use token_limit::TokenLimit;
+use weir_policy::{ConfigError, Policy};
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn schema() -> Value {
-    let mut schema = schemars::schema_for!(Settings).to_value();
-    schema["title"] = "model-router".into();
-    schema
+/// A filter as far as its configuration goes.
+struct Filter {
+    name: &'static str,
+    schema: Value,
+    load: fn(&[u8]) -> Result<(), ConfigError>,
+    /// Settings by which its configuration is told from other JSON in a text.
+    keys: &'static [&'static str],
+}
+
+fn filter<P: Policy, S: JsonSchema>(keys: &'static [&'static str]) -> Filter {
+    let mut schema = schema_for!(S).to_value();
+    schema["title"] = P::NAME.into();
+    Filter {
+        name: P::NAME,
+        schema,
+        load: |json| P::configure(json).map(drop),
+        keys,
+    }
+}
+
+fn filters() -> Vec<Filter> {
+    vec![
+        filter::<ModelRouter, model_router::config::Settings>(&[
+            "rules",
+            "access",
+            "restore_model",
+        ]),
+        filter::<TokenLimit, token_limit::config::Settings>(&["limits"]),
+    ]
 }
 
 /// `make schemas` writes them anew.
 #[test]
 fn schemas_are_current() {
-    let path = root().join("filters/model-router/config.schema.json");
-    let current = format!("{:#}\n", schema());
-    if std::env::var_os("WEIR_UPDATE_SCHEMAS").is_some() {
-        std::fs::write(&path, &current).unwrap();
+    for filter in filters() {
+        let path = root().join(format!("filters/{}/config.schema.json", filter.name));
+        let current = format!("{:#}\n", filter.schema);
+        if std::env::var_os("WEIR_UPDATE_SCHEMAS").is_some() {
+            std::fs::write(&path, &current).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            committed == current,
+            "{} is old: run `make schemas`",
+            path.display()
+        );
     }
-    let committed = std::fs::read_to_string(&path).unwrap();
-    assert!(
-        committed == current,
-        "{} is old: run `make schemas`",
-        path.display()
-    );
 }
 
-/// Every model-router configuration in `envoy/` and in READMEs, with the place it stands.
-fn examples() -> Vec<(String, String)> {
+/// Every configuration of this filter in `envoy/` and in READMEs, with the place it stands.
+fn examples(filter: &Filter) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for path in files(&root().join("envoy"), "yaml") {
         let text = std::fs::read_to_string(&path).unwrap();
         let yaml: Value = serde_yaml_ng::from_str(&text).unwrap();
-        plugins(&yaml, &path.display().to_string(), &mut found);
+        plugins(filter, &yaml, &path.display().to_string(), &mut found);
     }
     for path in files(&root(), "md") {
         let text = std::fs::read_to_string(&path).unwrap();
         for block in text.split("```json").skip(1) {
             let block = block.split("```").next().unwrap();
             // Other JSON (answers, log lines) stands in READMEs too.
-            let model_router = ["\"models\"", "\"rules\"", "\"access\"", "\"identity\""];
-            if model_router.iter().any(|key| block.contains(key)) {
+            let of_this = |key: &&str| block.contains(&format!("\"{key}\":"));
+            if filter.keys.iter().any(of_this) {
                 found.push((path.display().to_string(), block.to_owned()));
             }
         }
@@ -56,16 +84,19 @@ fn examples() -> Vec<(String, String)> {
     found
 }
 
-fn plugins(yaml: &Value, place: &str, found: &mut Vec<(String, String)>) {
+fn plugins(filter: &Filter, yaml: &Value, place: &str, found: &mut Vec<(String, String)>) {
     match yaml {
         Value::Object(map) => {
-            let ours = map.get("root_id").and_then(Value::as_str) == Some(ModelRouter::NAME);
+            let ours = map.get("root_id").and_then(Value::as_str) == Some(filter.name);
             if ours && let Some(config) = map["configuration"]["value"].as_str() {
                 found.push((place.to_owned(), config.to_owned()));
             }
-            map.values().for_each(|value| plugins(value, place, found));
+            map.values()
+                .for_each(|value| plugins(filter, value, place, found));
         }
-        Value::Array(list) => list.iter().for_each(|value| plugins(value, place, found)),
+        Value::Array(list) => list
+            .iter()
+            .for_each(|value| plugins(filter, value, place, found)),
         _ => {}
     }
 }
@@ -86,40 +117,62 @@ pub(crate) fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
 
 #[test]
 fn examples_are_valid() {
-    let validator = jsonschema::validator_for(&schema()).unwrap();
-    let examples = examples();
-    assert!(examples.len() >= 2, "where are they? {examples:?}");
-    for (place, config) in examples {
-        let json: Value =
-            serde_json::from_str(&config).unwrap_or_else(|e| panic!("{place}: {e}\n{config}"));
-        let errors: Vec<_> = validator
-            .iter_errors(&json)
-            .map(|e| e.to_string())
-            .collect();
-        assert!(errors.is_empty(), "{place}: {errors:?}");
-        ModelRouter::configure(config.as_bytes()).unwrap_or_else(|e| panic!("{place}: {e}"));
+    for filter in filters() {
+        let validator = jsonschema::validator_for(&filter.schema).unwrap();
+        let examples = examples(&filter);
+        assert!(examples.len() >= 2, "{}: {examples:?}", filter.name);
+        for (place, config) in examples {
+            let json: Value =
+                serde_json::from_str(&config).unwrap_or_else(|e| panic!("{place}: {e}\n{config}"));
+            let errors: Vec<_> = validator
+                .iter_errors(&json)
+                .map(|e| e.to_string())
+                .collect();
+            assert!(errors.is_empty(), "{place}: {errors:?}");
+            (filter.load)(config.as_bytes()).unwrap_or_else(|e| panic!("{place}: {e}"));
+        }
     }
 }
 
-/// What the filter refuses for its type or an unknown field, the schema refuses too.
+/// What a filter refuses for its type or an unknown field, its schema refuses too.
 #[test]
-fn the_schema_is_strict() {
-    let validator = jsonschema::validator_for(&schema()).unwrap();
-    for config in [
-        r#"{"modles": {}}"#,
-        r#"{"models": {"a": {"window": 1}}}"#,
-        r#"{"models": {"a": {"context_window": "1k"}}}"#,
-        r#"{"rules": [{"to": {}}]}"#,
-        r#"{"rules": [{"name": "r", "to": {"modle": "x"}}]}"#,
-        r#"{"rules": [{"name": "r", "match": {"model": "a b"}, "to": {}}]}"#,
-        r#"{"identity": [{"haeder": "x"}]}"#,
-        r#"{"on_unreadable": "drop"}"#,
+fn the_schemas_are_strict() {
+    for (name, config) in [
+        ("model-router", r#"{"modles": {}}"#),
+        ("model-router", r#"{"models": {"a": {"window": 1}}}"#),
+        (
+            "model-router",
+            r#"{"models": {"a": {"context_window": "1k"}}}"#,
+        ),
+        ("model-router", r#"{"rules": [{"to": {}}]}"#),
+        (
+            "model-router",
+            r#"{"rules": [{"name": "r", "to": {"modle": "x"}}]}"#,
+        ),
+        (
+            "model-router",
+            r#"{"rules": [{"name": "r", "match": {"model": "a b"}, "to": {}}]}"#,
+        ),
+        ("model-router", r#"{"identity": [{"haeder": "x"}]}"#),
+        ("model-router", r#"{"on_unreadable": "drop"}"#),
+        ("token-limit", r#"{"limits": {}}"#),
+        ("token-limit", r#"{"limits": [{"name": "a", "tokens": 1}]}"#),
+        (
+            "token-limit",
+            r#"{"limits": [{"name": "a", "tokens": -1, "window": "minute"}]}"#,
+        ),
+        (
+            "token-limit",
+            r#"{"limits": [{"name": "a", "tokens": 1, "window": "minute", "per": ["team"]}]}"#,
+        ),
+        ("token-limit", r#"{"reserve_output": "some"}"#),
+        ("token-limit", r#"{"models": [{"name": "a"}]}"#),
     ] {
+        let filters = filters();
+        let filter = filters.iter().find(|filter| filter.name == name).unwrap();
+        let validator = jsonschema::validator_for(&filter.schema).unwrap();
         let json: Value = serde_json::from_str(config).unwrap();
         assert!(!validator.is_valid(&json), "{config}");
-        assert!(
-            ModelRouter::configure(config.as_bytes()).is_err(),
-            "{config}"
-        );
+        assert!((filter.load)(config.as_bytes()).is_err(), "{config}");
     }
 }

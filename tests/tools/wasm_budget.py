@@ -10,7 +10,12 @@ import sys
 from pathlib import Path
 
 # Bytes. A budget is raised in the commit that needs it, with the reason.
-BUDGET = {"model_router.wasm": 800_000, "weir.wasm": 800_000}
+# Where tokens are counted, two vocabularies make up 10.1 million of them.
+BUDGET = {
+    "model_router.wasm": 800_000,
+    "token_limit.wasm": 11_000_000,
+    "weir.wasm": 11_500_000,
+}
 
 # Host functions of proxy-wasm ABI 0.2.1, all of which Envoy provides (the SDK's traits refer to
 # most of them), and what Envoy provides of WASI.

@@ -77,15 +77,7 @@ pub(crate) fn single_credentials(headers: &Headers) -> Result<(), Refused> {
     let credentials = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
     let twice = |name: &&&str| headers.all(name).count() > 1 || headers.all(name).any(joined);
     match credentials.iter().find(twice) {
-        Some(name) => Err(ambiguous(name)),
+        Some(name) => Err(Refused::ambiguous(name)),
         None => Ok(()),
     }
-}
-
-pub(crate) fn ambiguous(header: &str) -> Refused {
-    Refused::malformed(
-        &format!("The header '{header}' is given more than once."),
-        "weir_ambiguous_credentials",
-        &format!("more than one `{header}` header"),
-    )
 }

@@ -176,7 +176,7 @@ impl Intake {
         }
         head::single_credentials(headers)?;
         let identity = identity::resolve(&self.identity, headers, cx.attributes)
-            .map_err(|error| head::ambiguous(&error.header))?;
+            .map_err(|error| Refused::ambiguous(&error.header))?;
         if let Some(identity) = &identity {
             cx.effects.fact(fact::IDENTITY, identity.as_str());
         }

@@ -42,6 +42,15 @@ impl Refused {
         }
     }
 
+    /// The refusal of a request in which this header, of which one is believed, stands twice.
+    pub fn ambiguous(header: &str) -> Self {
+        Self::malformed(
+            &format!("The header '{header}' is given more than once."),
+            "weir_ambiguous_credentials",
+            &format!("more than one `{header}` header"),
+        )
+    }
+
     /// The refusal of a caller nobody knows.
     pub fn no_identity() -> Self {
         let text = "The request does not say who is calling.";

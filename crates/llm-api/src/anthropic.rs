@@ -126,7 +126,10 @@ fn source<'a>(
                     .map(|kind| kind.decode())
                     .unwrap_or_default();
                 plain = kind == "text";
-                request.images |= !plain && kind != "content";
+                if !plain && kind != "content" {
+                    request.images = true;
+                    prompt.image();
+                }
             }
             1 => data = cursor.string_or_skip()?,
             _ => blocks(cursor, place, request, prompt)?,

@@ -73,7 +73,10 @@ fn blocks<'a>(
             match field {
                 0 => return text(cursor, place, prompt),
                 5 => return leaves(cursor, Place::Input, prompt),
-                1 | 2 => request.images = true,
+                1 | 2 => {
+                    request.images = true;
+                    prompt.image();
+                }
                 _ => {}
             }
             if cursor.kind()? != Kind::Object {

@@ -133,7 +133,10 @@ fn part<'a>(
                 cursor.fields(&["mimeType", "mime_type"], |cursor, _| {
                     if let Some(mime) = cursor.string_or_skip()? {
                         let mime = mime.decode();
-                        request.images |= mime.starts_with("image/") || mime == "application/pdf";
+                        if mime.starts_with("image/") || mime == "application/pdf" {
+                            request.images = true;
+                            prompt.image();
+                        }
                         request.audio |= mime.starts_with("audio/");
                     }
                     Ok(())

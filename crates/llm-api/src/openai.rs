@@ -5,7 +5,7 @@ mod answer;
 
 pub(crate) use answer::{answer, responses_answer};
 
-use crate::json::{Cursor, Fault, Kind};
+use crate::json::{Cursor, Fault, Key, Kind};
 use crate::prompt::{format, leaves, list, open_fields, strings_or_tokens, text, tools};
 use crate::request::count;
 use crate::{Place, Prompt, Request, StreamOptions};
@@ -137,6 +137,7 @@ fn content<'a>(
                             | "file"
                             | "input_file" => {
                                 request.images = true;
+                                prompt.image();
                             }
                             "input_audio" => request.audio = true,
                             _ => {}
@@ -324,13 +325,19 @@ fn stream_options(cursor: &mut Cursor<'_>) -> Result<Option<StreamOptions>, Faul
         let span = cursor.skip()?;
         return Ok(Some(StreamOptions {
             span,
+            insert_at: None,
             include_usage: None,
             asked: None,
         }));
     }
     let start = cursor.position();
     let (mut include_usage, mut asked) = (None, None);
-    cursor.fields(&["include_usage"], |cursor, _| {
+    let mut members = false;
+    cursor.all_fields(&["include_usage"], |cursor, key| {
+        members = true;
+        if matches!(key, Key::Other(_)) {
+            return cursor.skip().map(drop);
+        }
         cursor.kind()?;
         let start = cursor.position();
         asked = cursor.bool_or_skip()?;
@@ -339,6 +346,7 @@ fn stream_options(cursor: &mut Cursor<'_>) -> Result<Option<StreamOptions>, Faul
     })?;
     Ok(Some(StreamOptions {
         span: start..cursor.position(),
+        insert_at: Some((start + 1, members)),
         include_usage,
         asked,
     }))

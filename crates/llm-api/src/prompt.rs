@@ -37,6 +37,14 @@ pub trait Prompt {
     /// A tool's definition, or the schema of the answer: this many bytes of JSON, with the
     /// descriptions in them.
     fn tool(&mut self, _bytes: usize) {}
+
+    /// An image, or a document that a model sees as images.
+    fn image(&mut self) {}
+}
+
+/// For those who want the request's facts alone.
+impl Prompt for () {
+    fn text(&mut self, _: Place, _: Text<'_>) {}
 }
 
 /// The size of a prompt, as good as can be known without counting tokens.

@@ -33,6 +33,8 @@ pub struct Request<'a> {
 pub struct StreamOptions {
     /// The whole value.
     pub span: Span,
+    /// Where a member can be inserted when it is an object, and whether another follows there.
+    pub insert_at: Option<(usize, bool)>,
     /// The value of `include_usage`, if there is one.
     pub include_usage: Option<Span>,
     /// What it says, when it is a boolean.

@@ -35,6 +35,20 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// From two plain counts, as Bedrock gives them in headers; none when they make no sense.
+    pub fn of_counts(input: u64, output: u64) -> Option<Self> {
+        let number = |value: u64| Number {
+            value: (value < ABSURD).then_some(value),
+            odd: value >= ABSURD,
+        };
+        let reported = Reported {
+            input: number(input),
+            output: number(output),
+            ..Reported::default()
+        };
+        reported.normalise(Api::BedrockInvoke)
+    }
+
     /// All tokens.
     pub const fn total(&self) -> u64 {
         self.input.saturating_add(self.output)

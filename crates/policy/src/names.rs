@@ -21,6 +21,16 @@ pub mod fact {
     pub const PROVIDER: &str = "provider";
     /// Prompt tokens, cache reads and writes included.
     pub const INPUT_TOKENS: &str = "input_tokens";
+    /// Tokens of the answer, reasoning included.
+    pub const OUTPUT_TOKENS: &str = "output_tokens";
+    /// Tokens of prompt and answer.
+    pub const TOTAL_TOKENS: &str = "total_tokens";
+    /// Prompt tokens read from a cache.
+    pub const CACHED_TOKENS: &str = "cached_tokens";
+    /// Output tokens spent on reasoning.
+    pub const REASONING_TOKENS: &str = "reasoning_tokens";
+    /// Where the numbers come from: `usage` (the provider's), `counted` (exactly), `estimated`.
+    pub const TOKENS_SOURCE: &str = "tokens_source";
     /// Milliseconds from the request's headers to the first byte of the answer's body.
     pub const TTFT_MS: &str = "ttft_ms";
     /// `true` when the caller asked for a stream.
@@ -54,6 +64,19 @@ pub mod metric {
     pub const RULES: &str = "weir_rule_matches_total";
     /// Counter: bodies that could not be read, by filter and direction.
     pub const UNREADABLE: &str = "weir_unreadable_bodies_total";
+    /// Counter: tokens used, by model, type (`input`, `output`, and of these `cached` and
+    /// `reasoning`) and source.
+    pub const TOKENS: &str = "weir_tokens_total";
+    /// Counter: answers whose usage was missing or made no sense, by filter, api and fault.
+    pub const USAGE_FAULTS: &str = "weir_usage_faults_total";
+    /// Counter: owners that got a slot of a limit, by filter, rule and placement (`claimed`: a
+    /// free one or one whose owner had nothing left to remember; `overflow`: the shared one).
+    pub const SLOTS: &str = "weir_limit_slots_total";
+    /// Counter: rounds lost to other workers in the shared store, by filter.
+    pub const STORE_CONFLICTS: &str = "weir_store_conflicts_total";
+    /// Counter: limits that could not be checked or settled because the store failed, by filter
+    /// and call.
+    pub const STORE_FAILURES: &str = "weir_store_failures_total";
     /// Histogram: milliseconds to the first byte of the answer's body, by filter and model.
     pub const TTFT_MS: &str = "weir_time_to_first_token_ms";
     /// Histogram: milliseconds from request headers to the end of the exchange, by filter, model.

@@ -141,6 +141,12 @@ pub struct MemoryStore {
 /// Called with the key and the current bytes before a write; may return what the rival wrote.
 type Rival = Box<dyn FnMut(&str, Option<&[u8]>) -> Option<Vec<u8>>>;
 
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemoryStore({} keys)", self.keys())
+    }
+}
+
 impl MemoryStore {
     /// Lets `rival` write before each write of the code under test.
     pub fn set_rival(&self, rival: impl FnMut(&str, Option<&[u8]>) -> Option<Vec<u8>> + 'static) {

@@ -28,6 +28,12 @@ const FACTS: &[&str] = &[
     "provider",
     "identity",
     "stream",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "tokens_source",
     "ttft_ms",
     "verdict",
     "rule",
@@ -43,6 +49,10 @@ const LABELS: &[&str] = &[
     "verdict",
     "direction",
     "call",
+    "type",
+    "source",
+    "fault",
+    "placement",
 ];
 
 impl Rig {
@@ -169,6 +179,16 @@ pub fn stats_tags() -> Value {
         .iter()
         .map(|label| json!({"tag_name": label, "regex": format!(r"^wasmcustom\..*?(;{label}=([^;]*))")}))
         .collect()
+}
+
+/// token-limit with this configuration.
+pub fn token_limit(config: Value) -> Wasm {
+    Wasm {
+        root_id: "token-limit".to_owned(),
+        hold: config["hold"] == true,
+        config,
+        ..Wasm::new("weir.token-limit", crate::envoy::module("token_limit"))
+    }
 }
 
 /// model-router with this configuration.

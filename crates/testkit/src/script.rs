@@ -130,6 +130,22 @@ pub struct Play {
     pub random: u64,
     /// Whether the proxy refuses every change of the request's headers.
     pub refuse_header_changes: bool,
+    /// The shared store, so that one exchange sees what another left.
+    pub store: Rc<MemoryStore>,
+    /// When the exchange begins, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// Where the exchange breaks off: before the answer's headers, or behind so many bytes of
+    /// its body.
+    pub breaks_off: Option<BreaksOff>,
+}
+
+/// Where an exchange breaks off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreaksOff {
+    /// Before there is an answer.
+    BeforeAnswer,
+    /// Behind so many bytes of the answer's body.
+    Behind(usize),
 }
 
 impl Default for Play {
@@ -142,6 +158,9 @@ impl Default for Play {
             attributes: BTreeMap::new(),
             random: 4,
             refuse_header_changes: false,
+            store: Rc::default(),
+            at_ms: 1_700_000_000_000,
+            breaks_off: None,
         }
     }
 }
@@ -219,23 +238,32 @@ impl Play {
         };
         check_length(&sent);
 
-        let answer = answer(&sent);
+        if self.breaks_off == Some(BreaksOff::BeforeAnswer) {
+            return (Some(sent), Message::default());
+        }
+        let mut answer = answer(&sent);
+        if let Some(BreaksOff::Behind(bytes)) = self.breaks_off {
+            answer.body.truncate(bytes);
+            // The length that was promised is not kept.
+            answer.headers.retain(|(name, _)| name != "content-length");
+        }
         host.begin_response(&answer);
-        let bodiless = answer.body.is_empty() && !self.response_trailers;
+        let whole = self.breaks_off.is_none();
+        let bodiless = answer.body.is_empty() && !self.response_trailers && whole;
         let flow = driver.response_headers(bodiless);
         host.set_held(Map::Response, flow == Flow::Pause);
         let mut body = Vec::new();
         if !bodiless {
             let pieces = pieces(&answer.body, &self.response_cuts);
             for (at, piece) in pieces.iter().enumerate() {
-                let end = at + 1 == pieces.len() && !self.response_trailers;
+                let end = at + 1 == pieces.len() && !self.response_trailers && whole;
                 let size = host.offer(Side::Response, piece);
                 if driver.response_body(size, end) == Flow::Continue {
                     host.set_held(Map::Response, false);
                     body.extend(host.take(Side::Response));
                 }
             }
-            if self.response_trailers {
+            if self.response_trailers && whole {
                 driver.response_trailers();
                 body.extend(host.take(Side::Response));
             }
@@ -305,12 +333,12 @@ impl Simulated {
         let state = State {
             request: request.headers.clone(),
             settable: [true, false],
-            now: 1_700_000_000_000_000_000,
+            now: play.at_ms * 1_000_000,
             ..State::default()
         };
         Self {
             state: Rc::new(RefCell::new(state)),
-            store: Rc::default(),
+            store: Rc::clone(&play.store),
             attributes: Rc::new(play.attributes.clone()),
             random: play.random,
             refuse_header_changes: play.refuse_header_changes,
@@ -403,9 +431,16 @@ impl Host for Simulated {
     }
 
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
-        self.attributes
-            .get(&path.join("/"))
-            .map(|v| v.as_bytes().to_vec())
+        let given = self.attributes.get(&path.join("/")).cloned();
+        let state = self.state.borrow();
+        let fact = || match path {
+            ["filter_state", key] => {
+                let name = key.strip_prefix("wasm.weir.")?;
+                state.outcome.facts.get(name).cloned()
+            }
+            _ => None,
+        };
+        given.or_else(fact).map(String::into_bytes)
     }
 
     fn set_property(&self, name: &str, value: &[u8]) -> Result<(), Status> {
@@ -442,9 +477,9 @@ impl Host for Simulated {
     }
 
     fn now(&self) -> UnixNanos {
-        // A millisecond between any two looks at the clock.
+        // A little time between any two looks at the clock.
         let mut state = self.state.borrow_mut();
-        state.now += 1_000_000;
+        state.now += 1000;
         UnixNanos(state.now)
     }
 

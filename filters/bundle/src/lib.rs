@@ -2,6 +2,7 @@
 //! plugin's `root_id` says which filter it is.
 
 pub use model_router::ModelRouter;
+pub use token_limit::TokenLimit;
 
 #[cfg(target_arch = "wasm32")]
-weir_wasm_host::bundle!(ModelRouter);
+weir_wasm_host::bundle!(ModelRouter, TokenLimit);

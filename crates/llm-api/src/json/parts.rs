@@ -1,0 +1,82 @@
+//! Parts of a document, found from outside.
+
+use super::{Cursor, Kind, Span};
+
+/// The elements of a list, the last of them perhaps cut off; none when `json` is no list.
+pub fn elements(json: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut cursor = Cursor::lenient(json).ok()?;
+    if cursor.kind().ok()? != Kind::Array {
+        return None;
+    }
+    let mut elements = Vec::new();
+    // The fault at the cut is expected; what was read before it stands.
+    let _ = cursor.items(|cursor| {
+        cursor.kind()?;
+        let start = cursor.position();
+        let skipped = cursor.skip();
+        let end = skipped.as_ref().map_or(json.len(), |span| span.end);
+        elements.extend(json.get(start..end));
+        skipped.map(drop)
+    });
+    Some(elements)
+}
+
+/// Where the member of an object stands whose value is at `value`, with the comma that goes with
+/// it: what has to be taken out so that the object is as if it had never had it.
+pub fn member(json: &[u8], value: Span) -> Option<Span> {
+    let before = |at: usize| {
+        let head = json.get(..at)?;
+        head.iter().rposition(|b| !b.is_ascii_whitespace())
+    };
+    let colon = before(value.start).filter(|&at| json.get(at) == Some(&b':'))?;
+    let quote = before(colon).filter(|&at| json.get(at) == Some(&b'"'))?;
+    // A quote within a key is escaped, and no key of ours has one.
+    let key = json.get(..quote)?.iter().rposition(|&b| b == b'"')?;
+    let comma = before(key)?;
+    if json.get(comma) == Some(&b',') {
+        return Some(comma..value.end);
+    }
+    let after = json.get(value.end..)?;
+    let comma = after.iter().position(|b| !b.is_ascii_whitespace())?;
+    match after.get(comma) {
+        Some(b',') => Some(key..value.end + comma + 1),
+        _ => Some(key..value.end),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_have_elements() {
+        for (json, expected) in [
+            ("{}", None),
+            ("", None),
+            ("[]", Some(vec![])),
+            (" [ {\"a\":[1]} ,\n{}]", Some(vec!["{\"a\":[1]}", "{}"])),
+            ("[{},{\"a\":", Some(vec!["{}", "{\"a\":"])),
+            ("[{},", Some(vec!["{}"])),
+        ] {
+            let found = elements(json.as_bytes());
+            let expected: Option<Vec<&[u8]>> =
+                expected.map(|e| e.into_iter().map(str::as_bytes).collect());
+            assert_eq!(found, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn members_go_with_their_comma() {
+        for (json, expected) in [
+            (r#"{"a":1,"usage":null}"#, r#"{"a":1}"#),
+            (r#"{"a":1, "usage" : null , "b":2}"#, r#"{"a":1 , "b":2}"#),
+            (r#"{"usage":null, "b":2}"#, r#"{ "b":2}"#),
+            (r#"{ "usage":null }"#, r#"{  }"#),
+        ] {
+            let at = json.find("null").unwrap();
+            let span = member(json.as_bytes(), at..at + 4).unwrap();
+            let without = crate::splice(json.as_bytes(), &[crate::Edit::new(span, "")]);
+            assert_eq!(String::from_utf8(without).unwrap(), expected, "{json}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What a caller is told whose request does not fit.
+
+use weir_intake::Refused;
+use weir_limits::{Level, Window};
+use weir_llm_api::Dialect;
+use weir_llm_api::error::{Reason, Refusal};
+use weir_llm_api::limits::{Counted, Standing, go_duration, headers};
+use weir_policy::{Cx, Policy, Reply};
+
+use crate::TokenLimit;
+use crate::limit::Limit;
+
+/// Characters of a model's name that are repeated to the caller.
+const MAX_MODEL: usize = 128;
+/// The longest wait both SDKs obey; told of a longer one they would come back early, in vain.
+const MAX_RETRY_MS: u64 = 120_000;
+
+/// A limit that has no room.
+pub(crate) struct NoRoom<'a> {
+    pub(crate) limit: &'a Limit,
+    /// Where it stands.
+    pub(crate) level: Level,
+    /// What the request needs of it.
+    pub(crate) wanted: u64,
+    /// Milliseconds until it fits; none when it never will.
+    pub(crate) retry_ms: Option<u64>,
+}
+
+impl NoRoom<'_> {
+    /// The answer. `standings` are those of every limit.
+    pub(crate) fn reply(
+        &self,
+        cx: &mut Cx<'_>,
+        dialect: Dialect,
+        model: &str,
+        standings: &[(Counted, Standing)],
+    ) -> Reply {
+        let quota = matches!(self.limit.window, Window::Quota { .. });
+        let (reason, details) = match quota {
+            true => (Reason::QuotaExceeded, "weir_quota_exceeded"),
+            false => (
+                Reason::RateLimited(self.limit.counted()),
+                "weir_rate_limited",
+            ),
+        };
+        let refused = Refused {
+            refusal: Refusal::new(reason, self.message(model)),
+            verdict: "limited",
+            rule: Some(self.limit.name.clone()),
+            details,
+            log: format!(
+                "limit `{}` has {} of {}, {} asked for",
+                self.limit.name, self.level.remaining, self.level.limit, self.wanted
+            ),
+        };
+        let mut reply = refused.reply(TokenLimit::NAME, cx, dialect);
+        let now_ms = cx.now.millis();
+        reply.headers.extend(headers(dialect, standings, now_ms));
+        let mut header = |name: &str, value: String| reply.headers.push((name.to_owned(), value));
+        if let Some(ms) = self.retry_ms {
+            // Whole seconds are never too early.
+            header("retry-after", ms.div_ceil(1000).to_string());
+            header("retry-after-ms", ms.to_string());
+        }
+        let worth_it = self.retry_ms.is_some_and(|ms| ms <= MAX_RETRY_MS) && !quota;
+        header("x-should-retry", worth_it.to_string());
+        reply
+    }
+
+    /// In OpenAI's own words, where they have some.
+    fn message(&self, model: &str) -> String {
+        let model: String = model
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(MAX_MODEL)
+            .collect();
+        let Level {
+            limit, remaining, ..
+        } = self.level;
+        let words = &self.limit.words;
+        let what = match self.limit.counted() {
+            Counted::Requests => "requests",
+            Counted::Tokens => "tokens",
+            Counted::InputTokens => "input tokens",
+            Counted::OutputTokens => "output tokens",
+        };
+        let acronym = match (words.as_str(), self.limit.counted()) {
+            ("min", Counted::Requests) => " (RPM)",
+            ("min", Counted::Tokens) => " (TPM)",
+            _ => "",
+        };
+        let on = format!("for {model} on {what} per {words}{acronym}");
+        let wanted = self.wanted;
+        let Some(retry_ms) = self.retry_ms else {
+            let most = match self.limit.window {
+                Window::Bucket { burst, .. } => burst,
+                Window::Quota { limit, .. } => limit,
+            };
+            return format!(
+                "Request too large {on}: Limit {most}, Requested {wanted}. The input or output \
+                 tokens must be reduced in order to run successfully."
+            );
+        };
+        let used = limit.saturating_sub(remaining);
+        let retry = go_duration(retry_ms);
+        match self.limit.window {
+            Window::Bucket { .. } => format!(
+                "Rate limit reached {on}: Limit {limit}, Used {used}, Requested {wanted}. Please \
+                 try again in {retry}."
+            ),
+            Window::Quota { .. } => format!(
+                "You exceeded your current quota {on}: Limit {limit}, Used {used}, Requested \
+                 {wanted}. It begins anew in {retry}."
+            ),
+        }
+    }
+}
+
+/// The most restrictive limit of each kind a dialect has headers for.
+pub(crate) fn most_restrictive(
+    dialect: Dialect,
+    levels: impl IntoIterator<Item = (Counted, Level)>,
+) -> Vec<(Counted, Standing)> {
+    let mut kept: Vec<(Counted, Standing)> = Vec::new();
+    for (counted, level) in levels {
+        let counted = match (dialect, counted) {
+            (Dialect::Anthropic, counted) | (_, counted @ Counted::Requests) => counted,
+            _ => Counted::Tokens,
+        };
+        let standing = Standing {
+            limit: level.limit,
+            remaining: level.remaining,
+            reset_ms: level.reset_ms,
+        };
+        let tightness = |s: &Standing| (s.remaining, u64::MAX - s.reset_ms);
+        match kept.iter_mut().find(|(kind, _)| *kind == counted) {
+            Some((_, known)) if tightness(&standing) < tightness(known) => *known = standing,
+            Some(_) => {}
+            None => kept.push((counted, standing)),
+        }
+    }
+    kept
+}
