@@ -21,7 +21,7 @@ export WEIR_COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unk
 
 .PHONY: help
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 .PHONY: run
 run: filters envoy mock ## Build everything and run Envoy with the chain before a mock LLM
@@ -90,6 +90,10 @@ docs:
 .PHONY: imports
 imports: filters ## Check what the modules import and how large they are
 	@python3 tests/tools/wasm_budget.py $(foreach m,$(MODULES),$(OUT)/$(firstword $(subst =, ,$(m))).wasm)
+
+.PHONY: tokens-independent
+tokens-independent: rust ## Compare token counts with a tokenizer in JavaScript
+	@tests/tools/tokens_independent.sh
 
 .PHONY: schemas
 schemas: ## Write the JSON Schemas of all configurations anew

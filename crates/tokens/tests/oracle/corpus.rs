@@ -315,6 +315,14 @@ pub(crate) fn generated(seed: u64) -> String {
     text
 }
 
+/// Every code point alone, as a lead, inside a word and after symbols, numbers and spaces.
+pub(crate) fn code_points() -> impl Iterator<Item = String> {
+    // Beyond the scripts everything is assigned sparsely: there, every 16th will do.
+    let chars = ('\0'..=char::MAX).enumerate();
+    let chars = chars.filter(|(at, _)| *at < 0x3400 || at % 16 == 0);
+    chars.map(|(_, c)| format!("{c}{c} {c}a{c}A{c}'s A{c}b !{c}\n 1{c}2  {c}\u{301}{c}B\t{c}"))
+}
+
 /// One thing, over and over.
 pub(crate) fn runs() -> Vec<String> {
     let units = [

@@ -76,22 +76,9 @@ fn hostile_runs() {
     });
 }
 
-/// Every code point alone, as a lead, inside a word and after symbols, numbers and spaces.
 #[test]
 fn every_code_point() {
-    on_a_large_stack(|| {
-        let chars: Vec<char> = ('\0'..=char::MAX).collect();
-        // Beyond the scripts everything is assigned sparsely: there, every 16th will do.
-        let chars = chars
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| *at < 0x3400 || at % 16 == 0);
-        for (_, c) in chars {
-            assert_counts(&format!(
-                "{c}{c} {c}a{c}A{c}'s A{c}b !{c}\n 1{c}2  {c}\u{301}{c}B\t{c}"
-            ));
-        }
-    });
+    on_a_large_stack(|| corpus::code_points().for_each(|text| assert_counts(&text)));
 }
 
 /// Every token is one, alone; and two tokens in a row are whatever they are.
