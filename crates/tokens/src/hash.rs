@@ -82,7 +82,7 @@ pub(crate) fn bucket(hash: u64, bucket_bits: u32) -> usize {
 #[inline(always)]
 pub(crate) fn slot(hash: u64, pilot: u8, slot_bits: u32) -> usize {
     let mixed = (hash ^ u64::from(pilot).wrapping_mul(K1)).wrapping_mul(K2);
-    ((mixed ^ mixed >> 29).wrapping_mul(K1) >> (64 - slot_bits)) as usize
+    (mixed >> (64 - slot_bits)) as usize
 }
 
 /// The part of a slot that tells most strangers from the key that lives there.

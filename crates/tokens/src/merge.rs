@@ -33,6 +33,9 @@ const POSITION_BITS: u32 = 14;
 /// No merge here. Every merge is less.
 const NONE: u32 = u32::MAX;
 
+/// Up to so many bytes, merging is quicker than trying the longest tokens.
+const SHORT: usize = 8;
+
 /// Merges are looked through in blocks of this many.
 const BLOCK: usize = 16;
 
@@ -77,8 +80,8 @@ impl Merger {
     }
 
     /// The same for a piece that is not a token: short ones are merged at once, in others the
-    /// longest tokens are tried first.
-    #[inline(never)]
+    /// longest tokens are tried first. Inlined, so that the sizes of the tables are constants.
+    #[inline(always)]
     pub(crate) fn count_merged(
         &mut self,
         vocabulary: &Vocabulary,
@@ -87,7 +90,7 @@ impl Merger {
         end: usize,
     ) -> u64 {
         let piece = text.get(start..end).unwrap_or_default();
-        if piece.len() <= BLOCK {
+        if piece.len() <= SHORT {
             return self.merge(vocabulary, piece);
         }
         match greedy::count(vocabulary, piece) {
