@@ -99,6 +99,14 @@ tokens-independent: rust ## Compare token counts with a tokenizer in JavaScript
 schemas: ## Write the JSON Schemas of all configurations anew
 	WEIR_UPDATE_SCHEMAS=1 cargo test --locked -p weir-tests --test suite schemas
 
+.PHONY: score-pii
+score-pii: rust ## Score the PII scanner on the labelled set (ARGS="--misses EMAIL")
+	@cargo run --quiet --locked -p pii-set -- $(ARGS)
+
+.PHONY: pii-set
+pii-set: rust ## Write the labelled PII set anew
+	WEIR_UPDATE_PII_SET=1 cargo test --locked -p pii-set --test set
+
 .PHONY: clean
 clean: ## Remove everything built
 	cargo clean

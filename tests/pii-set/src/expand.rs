@@ -141,6 +141,8 @@ fn alphabet(class: &str) -> &'static str {
         "U" => "0123456789ACDEFGHJKMNPQRTUVWXY",
         "V" => "ABCDEFGHJKLMNPRSTUVWXYZ0123456789",
         "p" => "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789!#%*_",
+        // A password in a URL has no character that would end it.
+        "P" => "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789!*_.-",
         "q" => "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L",
         other => panic!("no such class: {other}"),
     }
@@ -150,19 +152,24 @@ fn alphabet(class: &str) -> &'static str {
 fn words(list: &str) -> Option<&'static str> {
     Some(match list {
         "name" => {
-            "Anna|Bjørn|Chloé|Deniz|Emeka|Fatima|Giulia|Haruto|Ines|Jakub|Kofi|Leila|Mateus|Noor|Olga|Priya|Rui|Sanne|Tomasz|Zoë"
+            "Anna|Bjørn|Chloé|Deniz|Emeka|Fatima|Giulia|Haruto|Ines|Jakub|Kofi|Leila|Mateus|\
+                Noor|Olga|Priya|Rui|Sanne|Tomasz|Zoë"
         }
         "first" => {
-            "anna|ben|carla|dmitri|elif|farah|george|hana|ivan|julia|karl|lena|marek|nina|oscar|paula|rosa|sven|tara|yusuf"
+            "anna|ben|carla|dmitri|elif|farah|george|hana|ivan|julia|karl|lena|marek|nina|oscar|\
+                paula|rosa|sven|tara|yusuf"
         }
         "last" => {
-            "almeida|bakker|castro|dubois|eriksen|ferrari|gruber|horvat|ito|jansen|kowalski|lindqvist|moreau|novak|okafor|petrov|rossi|silva|tanaka|weber"
+            "almeida|bakker|castro|dubois|eriksen|ferrari|gruber|horvat|ito|jansen|kowalski|\
+                lindqvist|moreau|novak|okafor|petrov|rossi|silva|tanaka|weber"
         }
         "city" => {
-            "Lyon|Porto|Leeds|Graz|Turku|Bergen|Osaka|Pune|Gdynia|Utrecht|Denver|Perth|Busan|Izmir|Curitiba|Valencia"
+            "Lyon|Porto|Leeds|Graz|Turku|Bergen|Osaka|Pune|Gdynia|Utrecht|Denver|Perth|Busan|\
+                Izmir|Curitiba|Valencia"
         }
         "word" => {
-            "amber|basalt|cobalt|delta|ember|falcon|garnet|harbor|indigo|juniper|kestrel|lumen|meadow|nimbus|orchid|pepper|quartz|raven|saffron|tundra"
+            "amber|basalt|cobalt|delta|ember|falcon|garnet|harbor|indigo|juniper|kestrel|lumen|\
+                meadow|nimbus|orchid|pepper|quartz|raven|saffron|tundra"
         }
         "thing" => "invoice|shipment|contract|parcel|claim|booking|refund|quote|ticket|report",
         "service" => {
@@ -175,7 +182,9 @@ fn words(list: &str) -> Option<&'static str> {
             "‹word›-works|‹last›labs|nord‹word›|‹word›‹word›|atelier-‹last›|‹last›-und-‹last›"
         }
         "host" => {
-            "example.com|example.org|example.net|mail.example.com|‹firm›.example|‹firm›.com|‹firm›.de|‹firm›.co.uk|‹firm›.io|‹firm›.fr|‹firm›.com.br|post.‹firm›.net|‹firm›.eu"
+            "example.com|example.org|example.net|mail.example.com|‹firm›.example|‹firm›.com|\
+                ‹firm›.de|‹firm›.co.uk|‹firm›.io|‹firm›.fr|‹firm›.com.br|post.‹firm›.net|\
+                ‹firm›.eu"
         }
         "day" => "2024-0‹n›-1‹d›|2025-0‹n›-2‹eight›|2026-1‹two›-0‹n›",
         "eight" => "0|1|2|3|4|5|6|7|8",

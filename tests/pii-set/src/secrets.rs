@@ -34,10 +34,6 @@ pub(crate) const TOKENS: &[(&str, &str)] = &[
     ("google", "GOCSPX-‹w28›"),
     ("google", "ya29.‹w60-100›"),
     ("azure", "‹a3›8Q~‹a31›"),
-    (
-        "azure",
-        "DefaultEndpointsProtocol=https;AccountName=‹word›store;AccountKey=⟦‹b86›==⟧;EndpointSuffix=core.windows.net",
-    ),
     ("digitalocean", "dop_v1_‹h64›"),
     ("huggingface", "hf_‹a34›"),
     ("databricks", "dapi‹h32›"),
@@ -135,6 +131,10 @@ pub(crate) const TOKEN_CARRIERS: &[&str] = &[
 pub(crate) const FRAMED: &[(&str, &str)] = &[
     ("aws", "aws_secret_access_key = ⟦‹b40›⟧"),
     ("aws", "AWS_SECRET_ACCESS_KEY=⟦‹b40›⟧"),
+    (
+        "azure",
+        "DefaultEndpointsProtocol=https;AccountName=‹word›store;AccountKey=⟦‹b86›==⟧;EndpointSuffix=core.windows.net",
+    ),
     ("twilio", "TWILIO_AUTH_TOKEN=⟦‹h32›⟧"),
     ("datadog", "DD_API_KEY=⟦‹h32›⟧"),
     ("cloudflare", "CLOUDFLARE_API_TOKEN=⟦‹w40›⟧"),
@@ -144,13 +144,13 @@ pub(crate) const FRAMED: &[(&str, &str)] = &[
     ("algolia", "ALGOLIA_ADMIN_KEY=⟦‹h32›⟧"),
     (
         "connection",
-        "postgres://‹first›:⟦‹p12-18›⟧@db.‹host›:5432/‹word›",
+        "postgres://‹first›:⟦‹P12-18›⟧@db.‹host›:5432/‹word›",
     ),
     (
         "connection",
-        "postgresql://svc_‹word›:⟦‹a16›⟧@10.‹n›.‹n›.‹n›/‹word›?sslmode=require",
+        "postgresql://svc_‹word›:⟦‹a16›⟧@db-‹n›.internal/‹word›?sslmode=require",
     ),
-    ("connection", "mysql://‹first›:⟦‹p12-18›⟧@‹host›/‹word›"),
+    ("connection", "mysql://‹first›:⟦‹P12-18›⟧@‹host›/‹word›"),
     (
         "connection",
         "mongodb+srv://‹first›:⟦‹a18›⟧@cluster0.‹x5›.mongodb.net/‹word›",
