@@ -30,6 +30,9 @@ pub(crate) const FORMS: &[&str] = &[
     "[‹clock›] ‹first›: what's the ‹cue› again?\n[‹clock›] ‹last›: ‹value›",
     "assert normalise(\"‹value›\") == load(\"‹key›\")",
     "export ‹KEY›=\"‹value›\"",
+    "{\"name\":\"save\",\"arguments\":\"{\\\"‹key›\\\":\\\"‹value›\\\"}\"}",
+    "City: ‹city›\r\n‹cue›: ‹value›\r\nNote: none\r\n",
+    "‹cue›\n‹value›\n\nCity\n‹city›",
 ];
 
 /// A value with nothing beside it that says what it is.

@@ -12,13 +12,13 @@ use crate::random::Random;
 /// A template as it is being filled.
 pub(crate) struct Page<'a> {
     pub(crate) random: &'a mut Random,
-    /// What `‹value›` is: a kind, and how to make one.
+    /// The kind of `‹value›`, and of the names in `‹cue›` and `‹key›`.
     pub(crate) subject: Option<&'a Kind>,
     /// The language of `‹cue›`.
     pub(crate) tongue: &'a str,
     /// What `‹key›` is, the same in all of the text.
     pub(crate) key: &'a str,
-    /// A maker for `‹value›` other than the kind's own, with the vendor of its label.
+    /// Whose secret `‹value›` is, and its shape, where the kind is a secret.
     pub(crate) secret: Option<(&'a str, &'a str)>,
     /// Whether no word beside a value says what it is.
     pub(crate) alone: bool,
@@ -36,15 +36,7 @@ impl Page<'_> {
             match (token, self.subject) {
                 (None, _) => {}
                 (Some("value"), Some(kind)) => self.value(kind),
-                (Some("cue"), Some(kind)) => {
-                    let (_, cues) = kind
-                        .cues
-                        .iter()
-                        .find(|(t, _)| *t == self.tongue)
-                        .unwrap_or_else(|| panic!("{} has no cue in {}", kind.name, self.tongue));
-                    let cue = self.random.word(cues);
-                    self.text.push_str(cue);
-                }
+                (Some("cue"), Some(kind)) => self.cue(kind),
                 (Some("key"), Some(_)) => self.text.push_str(self.key),
                 (Some("KEY"), Some(_)) => self.text.push_str(&self.key.to_uppercase()),
                 (Some(token), _) => match KINDS.iter().find(|kind| kind.name == token) {
@@ -52,6 +44,18 @@ impl Page<'_> {
                     None => self.text.push_str(&piece(self.random, token)),
                 },
             }
+        }
+    }
+
+    /// The kind's name in the language of the text, as carelessly as people type it.
+    fn cue(&mut self, kind: &Kind) {
+        let cues = kind.cues.iter().find(|(tongue, _)| *tongue == self.tongue);
+        let (_, cues) = cues.unwrap_or_else(|| panic!("{}: no {}", kind.name, self.tongue));
+        let cue = self.random.word(cues);
+        match self.random.within(0, 9) {
+            0 => self.text.push_str(&cue.to_lowercase()),
+            1 => self.text.push_str(&cue.to_uppercase()),
+            _ => self.text.push_str(cue),
         }
     }
 

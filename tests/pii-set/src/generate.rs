@@ -83,7 +83,7 @@ fn of_kind(kind: &Kind, random: &mut Random, cases: &mut Vec<Case>) {
         };
         let mut page = Page::new(random, Some(kind), tongue.name);
         page.alone = bare;
-        // A disguise takes more than a stranger's shape away: the number alone is then unfair.
+        // Disguised, and with no word beside it, a value is more than a detector can be asked for.
         let may_dodge = matches!(kind.name, "EMAIL" | "CARD" | "IBAN" | "SSN" | "PHONE")
             || kind.group == Group::National;
         let often = if kind.group == Group::Core { 9 } else { 4 };
@@ -113,7 +113,7 @@ fn secrets(random: &mut Random, cases: &mut Vec<Case>) {
         {
             let mut page = Page::new(random, kind, "en");
             let mut template = deck.deal(page.random);
-            // A webhook's URL is no password in a query.
+            // A URL does not stand inside another.
             while secret.1.contains("://") && template.contains("://") {
                 template = deck.deal(page.random);
             }

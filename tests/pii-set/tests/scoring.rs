@@ -196,6 +196,39 @@ fn what_is_redacted_outside_labels_is_counted_in_characters() {
 }
 
 #[test]
+fn vendors_and_disguises_are_counted_apart() {
+    let mut secret = case(Group::Secret, "use abc123", &[("SECRET", "abc123")]);
+    secret.labels[0].vendor = Some("acme".to_owned());
+    let mut dodge = case(
+        Group::Core,
+        "a(at)b.example",
+        &[("EMAIL", "a(at)b.example")],
+    );
+    dodge.dodge = true;
+    let report = score(&[secret, dodge], finds(&[("SECRET", "abc123")]));
+    let one = |found| Tally {
+        labels: 1,
+        found,
+        typed: found,
+        leaked: 1 - found,
+        ..Tally::default()
+    };
+    assert_eq!(report.vendors["acme"], one(1));
+    assert_eq!(report.dodged, one(0));
+    assert_eq!(
+        report.total(Some(Group::Core)),
+        one(0),
+        "a disguise counts as any value"
+    );
+    let misses: Vec<_> = report
+        .misses
+        .iter()
+        .map(|miss| (&*miss.kind, &*miss.text))
+        .collect();
+    assert_eq!(misses, [("EMAIL", "a(at)b.example")]);
+}
+
+#[test]
 fn impossible_findings_are_counted_and_ignored() {
     let cases = [case(
         Group::Core,
