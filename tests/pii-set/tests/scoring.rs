@@ -156,6 +156,19 @@ fn what_counts_as_found() {
             [0, 0, 1, 1, 1],
         ),
         ("call +1 (212) 555-0100.", PHONE, &[], [0, 0, 1, 0, 0]),
+        // Touching is not overlapping; a finding within another adds nothing.
+        (
+            "call +1 (212) 555-0100.",
+            PHONE,
+            &[("PHONE", "call ")],
+            [0, 0, 1, 1, 1],
+        ),
+        (
+            "call +1 (212) 555-0100.",
+            PHONE,
+            &[PHONE, ("IP", "212")],
+            [1, 1, 0, 2, 0],
+        ),
         // Masked once, verbatim again where nobody labelled it.
         (
             "a@b.example a@b.example",
@@ -246,6 +259,30 @@ fn impossible_findings_are_counted_and_ignored() {
 }
 
 #[test]
+fn the_bars_are_those_we_promise() {
+    let bars: Vec<_> = Report::default()
+        .bars()
+        .iter()
+        .map(|bar| (bar.name, bar.bound, bar.at_most))
+        .collect();
+    let promised = [
+        ("recall, core", 95.0, false),
+        ("recall, secret", 95.0, false),
+        ("recall, national", 88.0, false),
+        ("recall, context", 80.0, false),
+        ("precision", 95.0, false),
+        ("leaked", 10.0, true),
+        ("negatives touched", 3.0, true),
+    ];
+    assert_eq!(bars, promised);
+    assert_eq!(
+        missed(&Report::default()).len(),
+        7,
+        "what was not measured is not cleared"
+    );
+}
+
+#[test]
 fn a_bar_just_reached_holds() {
     // Twenty addresses, one of them missed: 95 %, and a leak of 5 %.
     let text = |i| format!("user{i:02}@mail.example");
@@ -264,8 +301,16 @@ fn a_bar_just_reached_holds() {
         (core.name, core.measured, core.holds()),
         ("recall, core", Some(95.0), true)
     );
-    assert!(!score(&cases, but("user02")).bars()[0].holds());
-    let shown = score(&cases, but("user02")).to_string();
+    // Two missed: 90 %, and a leak of just 10 %.
+    let report = score(&cases, but("user02"));
+    assert!(!report.bars()[0].holds());
+    let leak = report.bars()[5];
+    assert_eq!(
+        (leak.name, leak.measured, leak.holds()),
+        ("leaked", Some(10.0), true)
+    );
+    assert!(!score(&cases, but("user03")).bars()[5].holds());
+    let shown = report.to_string();
     assert!(
         shown.contains(
             "EMAIL                    20     90.0    90.0    10.0        18      0      100.0  <"
