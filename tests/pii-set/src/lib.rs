@@ -1,8 +1,8 @@
 //! The labelled test set for PII detection, its generator and its scorer.
 //!
-//! - [`generate`]: makes the set in `tests/fixtures/pii` from a seed; a test holds the two equal.
-//! - [`read`]: the set as committed.
-//! - [`score`]: what a detector makes of it, as a [`Report`] against the bars it has to clear.
+//! - [`generate()`]: makes the set in `tests/fixtures/pii` from a seed; a test holds the two equal.
+//! - [`read()`]: the set as committed.
+//! - [`score()`]: what a detector makes of it, as a [`Report`] against the bars it has to clear.
 //!
 //! Every value is made here from the public specification of its kind and is valid by its check
 //! digits. Nothing here knows a detector, and no detector may be written from this set.
