@@ -310,7 +310,7 @@ fn closed(rest: &[u8]) -> Option<String> {
     for &byte in rest {
         match fold.step(byte) {
             Step::Dropped | Step::Escape => {}
-            Step::Kept(b']') => return inside.contains('_').then_some(inside),
+            Step::Kept(b']') => return Some(inside),
             Step::Kept(byte) if inside.len() < MAX_INSIDE => inside.push(byte.into()),
             Step::Kept(_) | Step::Refused => return None,
         }

@@ -12,6 +12,7 @@ const OTHER: u8 = 0;
 
 /// The bytes end inside a character, or before it; it could become one of these, or another that
 /// does not matter.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cut(pub(super) RangeInclusive<u8>);
 
 const ANY: Cut = Cut(0..=0x7f);
@@ -22,15 +23,12 @@ pub(super) fn character(raw: &[u8], levels: u8) -> Result<(u8, usize), Cut> {
     let Some(under) = levels.checked_sub(1) else {
         return raw.first().map(|&byte| (byte, 1)).ok_or(ANY);
     };
-    let next = |at: usize| character(raw.get(at..).unwrap_or_default(), under);
-    let (first, start) = next(0).map_err(|Cut(first)| match first.contains(&b'\\') {
-        true => ANY,
-        false => Cut(first),
-    })?;
+    let next = |at: usize| character(raw.get(at..).unwrap_or_default(), under).map_err(|_| ANY);
+    let (first, start) = next(0)?;
     if first != b'\\' {
         return Ok((first, start));
     }
-    let (letter, length) = next(start).map_err(|_| ANY)?;
+    let (letter, length) = next(start)?;
     let mut at = start + length;
     match letter {
         b'"' | b'\\' | b'/' => return Ok((letter, at)),
@@ -79,4 +77,49 @@ pub(super) fn escaped(text: &str, levels: u8) -> String {
         }
     }
     escaped(&out, under)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters() {
+        for (raw, levels, expected) in [
+            ("", 0, Err(ANY)),
+            ("\\n", 0, Ok((b'\\', 1))),
+            ("ab", 1, Ok((b'a', 1))),
+            ("é", 1, Ok((0xc3, 1))),
+            (r#"\""#, 1, Ok((b'"', 2))),
+            (r"\\n", 1, Ok((b'\\', 2))),
+            (r"\/", 1, Ok((b'/', 2))),
+            (r"\n", 1, Ok((OTHER, 2))),
+            (r"\u005B", 1, Ok((b'[', 6))),
+            (r"\u005f", 2, Ok((b'_', 6))),
+            (r"\u00e9", 1, Ok((OTHER, 5))),
+            (r"\ud83d", 1, Ok((OTHER, 3))),
+            (r"\x", 1, Ok((b'\\', 1))),
+            (r"\u00x", 1, Ok((b'\\', 1))),
+            (r"\\n", 2, Ok((OTHER, 3))),
+            (r"\n", 2, Ok((OTHER, 2))),
+            (r"\\u005b", 2, Ok((b'[', 7))),
+            (r"\u005c\u0075\u0030\u0030\u0035\u0062", 2, Ok((b'[', 36))),
+            (r"\\\\", 2, Ok((b'\\', 4))),
+            (r#"\\\""#, 2, Ok((b'"', 4))),
+            (r"\\[", 2, Ok((b'\\', 2))),
+            (r"\", 1, Err(ANY)),
+            (r"\u00", 1, Err(ANY)),
+            (r"\u005", 1, Err(Cut(0x50..=0x5f))),
+            (r"\\", 2, Err(ANY)),
+            (r"\\u006", 2, Err(Cut(0x60..=0x6f))),
+            // What is cut here could still be a backslash, and so become anything.
+            (r"\u005", 2, Err(ANY)),
+        ] {
+            assert_eq!(
+                character(raw.as_bytes(), levels),
+                expected,
+                "{raw} {levels}"
+            );
+        }
+    }
 }
