@@ -176,7 +176,9 @@ pub struct Placeholders {
     types: Types,
     /// Every hashed placeholder, to see clashes.
     hashed: BTreeSet<Rc<str>>,
-    values: Vec<Value>,
+    values: usize,
+    always: Vec<Live>,
+    content_only: Vec<Live>,
 }
 
 /// By name.
@@ -185,16 +187,16 @@ pub(crate) type Types = BTreeMap<Rc<str>, Type>;
 #[derive(Default)]
 pub(crate) struct Type {
     last: u32,
-    /// Where in `values` a normalised value is.
-    pub(crate) values: BTreeMap<Rc<str>, usize>,
-}
-
-struct Value {
-    live: Live,
-    restore: Restore,
+    /// From the normalised value.
+    pub(crate) placeholders: BTreeMap<Rc<str>, Rc<str>>,
 }
 
 impl Placeholders {
+    /// How many distinct values get a placeholder of their own, and how many texts that look like
+    /// one are kept in mind. A request with more of either is no conversation: further values
+    /// become the bare `[EMAIL]`, which is not restored.
+    pub const MAX: usize = 1 << 16;
+
     /// Takes note of what looks like a placeholder in a decoded text of the request, in any
     /// spelling the restorer would take for one.
     ///
@@ -202,6 +204,9 @@ impl Placeholders {
     pub fn note(&mut self, text: &str) {
         for open in memchr_iter(b'[', text.as_bytes()) {
             let rest = text.as_bytes().get(open + 1..).unwrap_or_default();
+            if self.noted.len() == Self::MAX {
+                return;
+            }
             if let Some(inside) = closed(rest) {
                 self.noted.insert(inside.into());
             }
@@ -210,57 +215,47 @@ impl Placeholders {
 
     /// The placeholder of a value of this type; values are the same when they are the same
     /// normalised. Restored is the spelling that came first.
-    pub fn of(&mut self, mark: &Mark, normalised: &str, original: &str) -> &str {
+    pub fn of(&mut self, mark: &Mark, normalised: &str, original: &str) -> String {
         let known = self.types.entry(Rc::clone(&mark.name)).or_default();
-        let at = match known.values.get(normalised) {
-            Some(&at) => at,
-            None => {
-                let placeholder: Rc<str> = match &mark.naming {
-                    Naming::Numbered => known.number(&mark.name, "", &self.noted),
-                    Naming::LastFour => {
-                        known.number(&mark.name, &last_four(normalised), &self.noted)
-                    }
-                    Naming::Hashed(key) => {
-                        let hash = key.hash(&mark.name, normalised);
-                        let placeholder = unclashing(&mark.name, &hash, &self.hashed);
-                        self.hashed.insert(Rc::clone(&placeholder));
-                        placeholder
-                    }
-                };
-                let normalised: Rc<str> = normalised.into();
-                let original = if *normalised == *original {
-                    Rc::clone(&normalised)
-                } else {
-                    original.into()
-                };
-                let at = self.values.len();
-                known.values.insert(normalised, at);
-                self.values.push(Value {
-                    live: Live {
-                        placeholder,
-                        original,
-                    },
-                    restore: mark.restore,
-                });
-                at
+        if let Some(placeholder) = known.placeholders.get(normalised) {
+            return placeholder.to_string();
+        }
+        if self.values.max(self.noted.len()) >= Self::MAX {
+            return format!("[{}]", mark.name);
+        }
+        let placeholder: Rc<str> = match &mark.naming {
+            Naming::Numbered => known.number(&mark.name, "", &self.noted),
+            Naming::LastFour => known.number(&mark.name, &last_four(normalised), &self.noted),
+            Naming::Hashed(key) => {
+                let hash = key.hash(&mark.name, normalised);
+                let placeholder = unclashing(&mark.name, &hash, &self.hashed);
+                self.hashed.insert(Rc::clone(&placeholder));
+                placeholder
             }
         };
-        self.values
-            .get(at)
-            .map_or("", |value| &value.live.placeholder)
+        let normalised: Rc<str> = normalised.into();
+        let live = || Live {
+            placeholder: Rc::clone(&placeholder),
+            original: if *normalised == *original {
+                Rc::clone(&normalised)
+            } else {
+                original.into()
+            },
+        };
+        match mark.restore {
+            Restore::Always => self.always.push(live()),
+            Restore::ContentOnly => self.content_only.push(live()),
+            Restore::Never => {}
+        }
+        self.values += 1;
+        let written = placeholder.to_string();
+        known.placeholders.insert(normalised, placeholder);
+        written
     }
 
     /// What restores these values in the answer, once the request is done.
     pub fn into_restorer(self) -> Restorer {
-        let (mut always, mut content_only) = (Vec::new(), Vec::new());
-        for Value { live, restore } in self.values {
-            match restore {
-                Restore::Always => always.push(live),
-                Restore::ContentOnly => content_only.push(live),
-                Restore::Never => {}
-            }
-        }
-        Restorer::new(self.types, always, content_only)
+        Restorer::new(self.types, self.always, self.content_only)
     }
 }
 

@@ -107,10 +107,11 @@ impl Restorer {
         }
     }
 
-    /// Whether the request itself brought this value of the type `name`, restored or not.
+    /// Whether the request itself brought this value of the type `name`, restored or not, and it
+    /// was among the first [`Placeholders::MAX`](crate::Placeholders::MAX).
     pub fn brought(&self, name: &str, normalised: &str) -> bool {
         let of_type = self.brought.get(name);
-        of_type.is_some_and(|known| known.values.contains_key(normalised))
+        of_type.is_some_and(|known| known.placeholders.contains_key(normalised))
     }
 
     /// Takes the raw contents of a delta's string; returns what is to stand there instead, or

@@ -82,7 +82,7 @@ fn hashes_depend_on_key_type_and_value_alone() {
         for value in before {
             placeholders.of(mark, value, value);
         }
-        placeholders.of(mark, value, value).to_owned()
+        placeholders.of(mark, value, value)
     };
     let first = of(&hashed("EMAIL", "key"), "ada@x.org", &[]);
     // `printf 'EMAIL\0ada@x.org' | openssl dgst -sha256 -hmac key`, its bytes by the alphabet.
@@ -103,9 +103,9 @@ fn clashing_hashes_grow() {
     let mark = hashed("ID", "key");
     let mut placeholders = Placeholders::default();
     let mut of = BTreeMap::new();
-    for n in 0..100_000 {
+    for n in 0..Placeholders::MAX {
         let value = n.to_string();
-        let placeholder = placeholders.of(&mark, &value, &value).to_owned();
+        let placeholder = placeholders.of(&mark, &value, &value);
         assert_eq!(of.insert(placeholder.clone(), value), None, "{placeholder}");
     }
     let lengths: Vec<usize> = of.keys().map(String::len).collect();
@@ -120,4 +120,38 @@ fn clashing_hashes_grow() {
         let restored = restorer.whole(content, placeholder.as_bytes()).unwrap();
         assert_eq!(restored, value.as_bytes(), "{placeholder}");
     }
+}
+
+/// Nobody makes memory grow for ever, and nothing is let out for that.
+#[test]
+fn too_many_values_get_no_placeholder_of_their_own() {
+    let id = numbered("ID", Restore::Always);
+    let mut placeholders = Placeholders::default();
+    for n in 1..=Placeholders::MAX {
+        let value = n.to_string();
+        assert_eq!(placeholders.of(&id, &value, &value), format!("[ID_{n}]"));
+    }
+    for (value, expected) in [
+        ("0", "[ID]"),
+        ("1", "[ID_1]"),
+        ("x", "[ID]"),
+        ("65536", "[ID_65536]"),
+    ] {
+        assert_eq!(placeholders.of(&id, value, value), expected, "{value}");
+    }
+    let restorer = placeholders.into_restorer();
+    assert!(restorer.brought("ID", "1") && !restorer.brought("ID", "0"));
+
+    // With as many texts that could be placeholders, no number is known to be free.
+    let mut placeholders = Placeholders::default();
+    for n in 1..Placeholders::MAX {
+        placeholders.note(&format!("[ID_{n}]"));
+    }
+    let mut full = Placeholders::default();
+    full.note("[ID_0]");
+    for n in 1..=Placeholders::MAX {
+        full.note(&format!("[ID_{n}]"));
+    }
+    assert_eq!(placeholders.of(&id, "0", "0"), "[ID_65536]");
+    assert_eq!(full.of(&id, "0", "0"), "[ID]");
 }

@@ -308,7 +308,7 @@ proptest! {
             redacted += text;
             if let Some(value) = value {
                 original += values[*value];
-                redacted += placeholders.of(&marks[value % 2], values[*value], values[*value]);
+                redacted += &placeholders.of(&marks[value % 2], values[*value], values[*value]);
             }
         }
         let mut dice = Dice(seed);
