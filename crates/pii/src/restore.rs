@@ -162,11 +162,14 @@ impl Restorer {
                 },
             ],
         };
-        let (mut at, mut done) = (0, 0);
+        let (mut at, mut done, end) = (0, 0, raw.len());
+        if start.is_dead() {
+            return Scanned { done, free: end };
+        }
         let free = loop {
             let rest = raw.get(at..).unwrap_or_default();
-            let Some(skipped) = memchr2(b'[', b'\\', rest).filter(|_| !start.is_dead()) else {
-                break raw.len();
+            let Some(skipped) = memchr2(b'[', b'\\', rest) else {
+                break end;
             };
             let open = at + skipped;
             let length = match character(raw.get(open..).unwrap_or_default(), levels) {
@@ -176,7 +179,7 @@ impl Restorer {
                     continue;
                 }
                 Err(Cut(possible)) if possible.contains(&b'[') => break open,
-                Err(_) => break raw.len(),
+                Err(_) => break end,
             };
             at = open + length;
             let inside = raw.get(at..).unwrap_or_default();
