@@ -144,6 +144,8 @@ fn what_is_a_placeholder_in_text() {
         ("[                 EMAIL_1]", "[                 EMAIL_1]"),
         ("[EMAIL_1                ]", "ada@x.org"),
         ("[EMAIL_1                 ]", "[EMAIL_1                 ]"),
+        ("[        EMAIL        _1]", "ada@x.org"),
+        ("[        EMAIL         _1]", "[        EMAIL         _1]"),
         // Brackets around and before.
         ("[[EMAIL_1]]", "[ada@x.org]"),
         ("[EMAIL_[EMAIL_1]", "[EMAIL_ada@x.org"),
