@@ -86,8 +86,10 @@ impl Metering {
             prompt,
             needs: needs(&config, call.api, &model, &request, prompt.tokens),
         };
+        let stream = call.path_stream.or(request.stream).unwrap_or(false);
+        cx.effects.fact(fact::STREAM, stream.to_string());
         let asks_for_usage = config.include_usage
-            && call.path_stream.or(request.stream) == Some(true)
+            && stream
             && matches!(call.api, Api::OpenAiChat | Api::OpenAiCompletions)
             && request.stream_options.as_ref().and_then(|o| o.asked) != Some(true);
         if let Err(reply) = self.admit(cx, &asked, asks_for_usage) {
