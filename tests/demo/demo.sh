@@ -12,7 +12,7 @@ ask() {
   shift 2
   printf '\n\033[1m%s\033[0m\n' "$title"
   curl -sS -i --max-time 10 "$@" | tr -d '\r' > "$answer"
-  grep -E '^HTTP|^x-mock-name' "$answer" | sed 's/^/  /'
+  grep -E '^HTTP|^x-mock-name|^x-ratelimit-remaining|^x-should-retry' "$answer" | sed 's/^/  /'
   sed -e '1,/^$/d' "$answer" | cut -c 1-200 | head -n 12 | sed 's/^/  /'
   grep -qE "$pattern" "$answer" || { echo "expected: $pattern" >&2; cat "$answer" >&2; exit 1; }
 }
@@ -27,6 +27,11 @@ ask 'Gemini: the model stands in the path' '^x-mock-name: gemini' \
   "$base/v1beta/models/gemini-2.5-flash:generateContent" "${json[@]}" -d '{"contents": [{"parts": [{"text": "Hello"}]}]}'
 ask '"auto": the cheapest model that fits' '"model":"auto"' \
   "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"auto\", $user}"
+ask 'Every answer says what is left of the limits' '^x-ratelimit-remaining-tokens: [0-9]+' \
+  "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"fast\", \"max_tokens\": 100, $user}"
+ask 'More than the hourly limit of Gemini allows: 429, and no use in trying again' '^x-should-retry: false' \
+  "$base/v1beta/models/gemini-2.5-flash:generateContent" "${json[@]}" \
+  -d '{"contents": [{"parts": [{"text": "Hello"}]}], "generationConfig": {"maxOutputTokens": 4000}}'
 ask 'A model nobody declared: 404, in the shape of the API' 'model_not_found' \
   "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"gpt-9\", $user}"
 ask 'A second "model" key: refused, for who knows which one the upstream would read' "given more than once" \
@@ -36,5 +41,7 @@ ask 'The list of models' '"id":"gpt-4.1-mini"' "$base/v1/models"
 
 printf '\n\033[1mWhat Prometheus sees\033[0m\n'
 curl -sS "$admin/stats/prometheus?filter=weir_requests" | grep '^weir_requests_total' | sed 's/^/  /' | tee "$answer"
-grep -q 'model="gpt-4.1-mini".*} 2$' "$answer" || { echo "expected two requests to gpt-4.1-mini" >&2; exit 1; }
+grep -q 'filter="model-router".*model="gpt-4.1-mini".*} 3$' "$answer" || { echo "expected three requests to gpt-4.1-mini" >&2; exit 1; }
+curl -sS "$admin/stats/prometheus?filter=weir_tokens" | grep '^weir_tokens_total' | sed 's/^/  /' | tee "$answer"
+grep -q 'model="gpt-4.1",type="input",source="usage"' "$answer" || { echo "expected tokens of gpt-4.1" >&2; exit 1; }
 printf '\nAll as expected.\n'

@@ -91,6 +91,10 @@ fn plugins(filter: &Filter, yaml: &Value, place: &str, found: &mut Vec<(String, 
             if ours && let Some(config) = map["configuration"]["value"].as_str() {
                 found.push((place.to_owned(), config.to_owned()));
             }
+            // Istio's WasmPlugin.
+            if map.get("pluginName").and_then(Value::as_str) == Some(filter.name) {
+                found.push((place.to_owned(), map["pluginConfig"].to_string()));
+            }
             map.values()
                 .for_each(|value| plugins(filter, value, place, found));
         }

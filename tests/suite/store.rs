@@ -1,15 +1,17 @@
 //! The shared store under several workers, by way of the `probe` filter.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use weir_testkit::bootstrap::Wasm;
 use weir_testkit::client::{Client, Request};
 use weir_testkit::envoy::module;
-use weir_testkit::rig::Rig;
+use weir_testkit::rig::{Rig, token_limit};
 
-use crate::counted;
+use crate::{CHAT, counted};
 
 fn probe() -> Wasm {
     Wasm::new("probe", module("probe"))
@@ -124,4 +126,56 @@ async fn a_live_update_keeps_the_store() {
         assert_eq!(ask(&rig.h1(), "x-probe-owner", "it").await, kept);
     }
     rig.envoy.assert_no_crash();
+}
+
+/// A trap takes a worker's VM with it. What limits have counted is still there when it has been
+/// loaded anew.
+#[tokio::test]
+async fn counters_survive_the_reload_of_a_vm() {
+    let limits = json!({"limits": [{"name": "all", "tokens": 1000, "window": "month", "per": []}]});
+    let in_probe = |wasm: Wasm| Wasm {
+        module: module("probe"),
+        failure_policy: Some("FAIL_RELOAD".to_owned()),
+        ..wasm
+    };
+    let rig = Rig::start(&["any"], |b| {
+        b.wasm(in_probe(probe()))
+            .wasm(in_probe(token_limit(limits)))
+    })
+    .await;
+    // With no more than one open connection, HTTP/2 stays on one worker.
+    let client = rig.h2().pinned();
+    let ask = async |cap: u64| {
+        let request = Request::post(CHAT).header("x-mock-tokens", "20");
+        let body = json!({"model": "gpt-4o", "max_tokens": cap, "messages": []});
+        client.send(request.json(&body)).await
+    };
+    let left = async || {
+        let answer = ask(0).await;
+        (answer.status == 200)
+            .then(|| {
+                answer
+                    .header("x-ratelimit-remaining-tokens")?
+                    .parse::<u64>()
+                    .ok()
+            })
+            .flatten()
+    };
+    assert_eq!(ask(100).await.ok().status, 200);
+    sleep(Duration::from_millis(100)).await;
+    let before = left().await.expect("an answer");
+    sleep(Duration::from_millis(100)).await;
+
+    let trap = Request::get("/").header("x-probe-trap", "yes");
+    assert_eq!(client.send(trap).await.status, 503);
+    let mut after = None;
+    for _ in 0..100 {
+        sleep(Duration::from_millis(50)).await;
+        after = left().await;
+        if after.is_some() {
+            break;
+        }
+    }
+    // The look before it cost 20.
+    assert_eq!(after, Some(before - 20));
 }

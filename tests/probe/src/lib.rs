@@ -4,11 +4,13 @@
 //! - `x-probe-add: N` adds one to a counter, N times, by compare-and-swap, and replies.
 //! - `x-probe-owners: FROM-TO` touches the slot of each owner in the range, and replies.
 //! - `x-probe-owner: NAME` adds one to that owner's slot, and replies.
+//! - `x-probe-trap: yes` traps, and takes every filter of the VM with it.
 //! - `x-probe-request: pass|append|halve|empty|reply` is the answer to the request's body.
 //! - `x-probe-response: pass|watch|edit|whole` is the answer to the response's headers. `edit`
 //!   upper-cases and adds `!` at the end; `whole` adds `+whole`.
 //!
-//! Configuration: `hold` (0 or 1) and `limit` (bytes).
+//! Configuration: `hold` (0 or 1) and `limit` (bytes). token-limit is in the same module, so that it
+//! can be taken along by a trap.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +21,7 @@ use weir_policy::{
 };
 
 #[cfg(target_arch = "wasm32")]
-weir_wasm_host::module!(Probe);
+weir_wasm_host::bundle!(Probe, token_limit::TokenLimit);
 
 /// The filter.
 pub struct Probe {
@@ -123,6 +125,8 @@ impl Exchange for Probing {
             overflowed.to_string()
         } else if let Some(owner) = headers.text("x-probe-owner") {
             touch(cx, owner)
+        } else if headers.has("x-probe-trap") {
+            std::process::abort()
         } else {
             let asked = |name| headers.text(name).unwrap_or_default().to_owned();
             self.request = asked("x-probe-request");
