@@ -1,6 +1,11 @@
 //! The promises of README.md, in real Envoy with two and four workers.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 use std::time::{Duration, Instant};
 
