@@ -95,6 +95,25 @@ imports: filters ## Check what the modules import and how large they are
 tokens-independent: rust ## Compare token counts with a tokenizer in JavaScript
 	@tests/tools/tokens_independent.sh
 
+.PHONY: prices
+prices: ## Make the price table anew from LiteLLM's newest, or LITELLM=version; show what changed
+	@python3 crates/prices/tools/refresh.py $(LITELLM)
+	@mkdir -p target && tests/tools/litellm.sh
+	@.tools/litellm/bin/python crates/prices/tools/golden.py crates/prices/data/prices.txt sample > target/golden.txt
+	@mv target/golden.txt crates/prices/tests/golden.txt
+	@echo "now look at what changed, then: cargo test -p weir-prices"
+
+.PHONY: prices-check
+prices-check: rust ## Compare the costs of all models with LiteLLM's own calculator
+	@mkdir -p target; if tests/tools/litellm.sh; then \
+	  .tools/litellm/bin/python crates/prices/tools/golden.py crates/prices/data/prices.txt all > target/golden-all.txt; \
+	  WEIR_GOLDEN=$(CURDIR)/target/golden-all.txt cargo test --quiet --locked -p weir-prices --test golden -- --nocapture; \
+	else echo "skipped prices-check: LiteLLM could not be installed"; fi
+
+.PHONY: report
+report: rust ## Spend by identity, model and provider in a JSON access log: LOG=path, default stdin
+	@cargo run --quiet --locked --release -p weir-report -- $(LOG)
+
 .PHONY: schemas
 schemas: ## Write the JSON Schemas of all configurations anew
 	WEIR_UPDATE_SCHEMAS=1 cargo test --locked -p weir-tests --test suite schemas

@@ -15,7 +15,9 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout
 )]
 
 use std::collections::HashMap;
@@ -138,5 +140,5 @@ fn leb(bytes: &mut Vec<u8>, mut number: u64) {
         bytes.push((number & 127) as u8 | 128);
         number >>= 7;
     }
-    bytes.push(number as u8);
+    bytes.push((number & 127) as u8);
 }

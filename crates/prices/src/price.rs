@@ -48,7 +48,8 @@ pub struct Rate {
 ///   for writes kept for an hour that of writes, for cached audio that of cache reads, for audio
 ///   of the answer that of the answer.
 /// - Reasoning costs what the answer costs, unless it has a rate at least as special as the
-///   answer's: priority reasoning is not sold at the standard rate.
+///   answer's: priority reasoning is not sold at the standard rate. In a batch the same goes for
+///   cache reads: one that lists no price for them gives no discount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
     rates: Vec<Rate>,
@@ -86,19 +87,23 @@ impl Price {
 
     /// What a token costs in a request with so long a prompt, in pico-dollars.
     pub fn rate(&self, kind: Kind, tier: Tier, prompt: u64) -> u64 {
-        let own = self.own(kind, tier, prompt);
         let general = match kind {
             Kind::Input | Kind::Output => None,
             Kind::CacheRead | Kind::CacheWrite | Kind::InputAudio => Some(Kind::Input),
             Kind::CacheWrite1h => Some(Kind::CacheWrite),
             Kind::CacheReadAudio => Some(Kind::CacheRead),
-            Kind::OutputAudio => Some(Kind::Output),
-            Kind::Reasoning => {
-                let output = self.own(Kind::Output, tier, prompt);
-                let special = own.filter(|own| output.is_none_or(|out| own.0 >= out.0));
-                return special.or(output).map_or(0, |(_, picos)| picos);
-            }
+            Kind::Reasoning | Kind::OutputAudio => Some(Kind::Output),
         };
+        let own = self.own(kind, tier, prompt);
+        // A rate that must be at least as special as this one's.
+        let rival = match (kind, tier) {
+            (Kind::Reasoning, _) => self.own(Kind::Output, tier, prompt),
+            (Kind::CacheRead | Kind::CacheReadAudio, Tier::Batch) => {
+                self.own(Kind::Input, tier, prompt)
+            }
+            _ => None,
+        };
+        let own = own.filter(|own| rival.is_none_or(|rival| own.0 >= rival.0));
         match (own, general) {
             (Some((_, picos)), _) => picos,
             (None, Some(general)) => self.rate(general, tier, prompt),
@@ -108,7 +113,7 @@ impl Price {
     }
 
     /// The rate set for this kind that holds, with how special it is.
-    fn own(&self, kind: Kind, tier: Tier, prompt: u64) -> Option<((u64, bool), u64)> {
+    fn own(&self, kind: Kind, tier: Tier, prompt: u64) -> Option<(Special, u64)> {
         self.rates
             .iter()
             .filter(|rate| rate.kind == kind)
@@ -203,6 +208,9 @@ impl Price {
         PicoUsd::of(input, top(false)).saturating_add(PicoUsd::of(output, top(true)))
     }
 }
+
+/// How special a rate is: its threshold, and whether it is the tier's own.
+type Special = (u64, bool);
 
 const fn is_answer(kind: Kind) -> bool {
     matches!(kind, Kind::Output | Kind::Reasoning | Kind::OutputAudio)

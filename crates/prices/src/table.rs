@@ -33,7 +33,7 @@ pub(crate) fn row(name: &str) -> Option<Row> {
     let (mut low, mut high) = (0, BLOCKS.len() / 4);
     while high - low > 1 {
         let middle = low.midpoint(high);
-        if Entry::read(&mut block(middle)?, &mut Vec::new())?.0 <= wanted.to_vec() {
+        if Entry::read(&mut block(middle)?, Vec::new())?.0.as_slice() <= wanted {
             low = middle;
         } else {
             high = middle;
@@ -44,7 +44,7 @@ pub(crate) fn row(name: &str) -> Option<Row> {
     let mut name = Vec::new();
     while block.0.len() > end {
         let entry;
-        (name, entry) = Entry::read(&mut block, &mut name)?;
+        (name, entry) = Entry::read(&mut block, name)?;
         if name == wanted {
             return entry.row();
         }
@@ -65,10 +65,9 @@ struct Entry {
 }
 
 impl Entry {
-    /// Its name and the entry, given the name before.
-    fn read(bytes: &mut Bytes, before: &mut Vec<u8>) -> Option<(Vec<u8>, Self)> {
+    /// The next name and its entry, given the name before it.
+    fn read(bytes: &mut Bytes, mut name: Vec<u8>) -> Option<(Vec<u8>, Self)> {
         let (shared, rest) = (bytes.byte()?, bytes.byte()?);
-        let mut name = std::mem::take(before);
         name.truncate(shared.into());
         name.extend_from_slice(bytes.take(rest.into())?);
         let entry = Self {
@@ -134,7 +133,7 @@ impl Bytes {
             above: if has_threshold { self.number()? } else { 0 },
             picos: {
                 let price = self.number()?;
-                (price / 16).checked_mul(10u64.checked_pow((price % 16) as u32)?)?
+                (price / 16).checked_mul(10u64.checked_pow(u32::try_from(price % 16).ok()?)?)?
             },
         })
     }
@@ -187,8 +186,9 @@ mod tests {
         let names: std::collections::HashSet<&str> = rows().map(|fields| fields[0]).collect();
         for name in &names {
             let longer = format!("{name}-");
-            let shorter = &name[..name.len() - 1];
-            for near in [longer.as_str(), shorter] {
+            let mut shorter = name.chars();
+            shorter.next_back();
+            for near in [longer.as_str(), shorter.as_str()] {
                 assert_eq!(row(near).is_some(), names.contains(near), "{near}");
             }
         }

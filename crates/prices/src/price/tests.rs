@@ -41,6 +41,10 @@ fn which_rate_holds() {
         .with(rate(Input, Priority, long, 14))
         .with(rate(CacheWrite1h, Standard, 0, 6))
         .with(rate(Input, Standard, 2 * long, 16));
+    let batch = Price::new(4, 10)
+        .with(rate(Input, Batch, 0, 2))
+        .with(rate(CacheRead, Standard, 0, 1))
+        .with(rate(CacheWrite, Standard, 0, 5));
     for (price, kind, tier, prompt, expected, why) in [
         (&plain, Input, Standard, 1, 4, "as set"),
         (
@@ -134,6 +138,30 @@ fn which_rate_holds() {
             long + 1,
             15,
             "the answer's is more special",
+        ),
+        (
+            &tiered,
+            CacheRead,
+            Batch,
+            1,
+            1,
+            "no batch price at all: the standard one",
+        ),
+        (
+            &batch,
+            CacheRead,
+            Batch,
+            1,
+            2,
+            "a batch without a cache price has no discount",
+        ),
+        (
+            &batch,
+            CacheWrite,
+            Batch,
+            1,
+            5,
+            "no cheaper for want of a price",
         ),
         (&tiered, Input, Standard, long, 4, "not above"),
         (&tiered, Input, Standard, long + 1, 8, "above"),
