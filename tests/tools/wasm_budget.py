@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 # Bytes. A budget is raised in the commit that needs it, with the reason.
-# Where tokens are counted, two vocabularies make up 10.1 million of them.
+# Where tokens are counted, two vocabularies make up 10.1 million of them; prices are 84,000.
 BUDGET = {
-    "model_router.wasm": 800_000,
+    "model_router.wasm": 880_000,
     "token_limit.wasm": 11_000_000,
     "weir.wasm": 11_500_000,
 }

@@ -1,7 +1,7 @@
 //! Packs `data/prices.txt` into what `src/table.rs` searches in place: nothing is parsed or
 //! allocated when a module starts.
 //!
-//! - `names`: blocks of sixteen models in the order of their names. A model is the number of bytes
+//! - `names`: blocks of 64 models in the order of their names. A model is the number of bytes
 //!   its name shares with the one before, the number of bytes that follow, these bytes, its
 //!   provider, and where its rates and its limits lie.
 //! - `blocks`: where each block begins, as little-endian `u32`.
@@ -30,7 +30,7 @@ mod slot;
 
 use slot::{Kind, Tier};
 
-const BLOCK: usize = 16;
+const BLOCK: usize = 64;
 
 fn main() {
     println!("cargo::rerun-if-changed=data/prices.txt");

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use weir_policy::Glob;
+use weir_prices::Price;
 
 use crate::config::Ability;
 
@@ -17,13 +18,6 @@ pub(crate) struct Model {
     pub(crate) max_output_tokens: Option<u64>,
     pub(crate) abilities: Abilities,
     pub(crate) price: Option<Price>,
-}
-
-/// Pico-dollars for a token.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Price {
-    pub(crate) input: u64,
-    pub(crate) output: u64,
 }
 
 /// A set of abilities.

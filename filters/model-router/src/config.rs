@@ -121,7 +121,8 @@ pub struct ModelSettings {
     /// What it can do. Default: everything.
     #[serde(default)]
     pub abilities: Option<Vec<Ability>>,
-    /// What it costs, for `cheapest_of`.
+    /// What it costs, for `cheapest_of`. Default: what the built-in price table lists for
+    /// `upstream_model` at `provider`.
     #[serde(default)]
     pub price: Option<PriceSettings>,
 }

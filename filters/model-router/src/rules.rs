@@ -3,6 +3,7 @@
 use weir_llm_api::Api;
 use weir_policy::config::OneOrMany;
 use weir_policy::{Glob, Headers, Owner};
+use weir_prices::{PicoUsd, Tier, Tokens};
 
 use crate::catalog::{Abilities, Catalog, Model, Names};
 use crate::config::TokenRange;
@@ -208,14 +209,14 @@ pub(crate) fn cheapest<'a>(
         needs.prompt_tokens.saturating_add(output) <= window
             && model.max_output_tokens.is_none_or(|max| output <= max)
     };
+    let tokens = Tokens {
+        input: needs.prompt_tokens,
+        output: needs.output_cap.unwrap_or(EXPECTED_OUTPUT),
+        ..Tokens::default()
+    };
     let cost = |model: &Model| {
-        let price = model.price.unwrap_or(crate::catalog::Price {
-            input: u64::MAX,
-            output: u64::MAX,
-        });
-        let output = needs.output_cap.unwrap_or(EXPECTED_OUTPUT);
-        u128::from(price.input) * u128::from(needs.prompt_tokens)
-            + u128::from(price.output) * u128::from(output)
+        let price = model.price.as_ref();
+        price.map_or(PicoUsd(u128::MAX), |p| p.cost(&tokens, Tier::Standard))
     };
     let able = |model: &&Model| wanted.without(model.abilities).is_empty();
     models()

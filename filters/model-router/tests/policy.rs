@@ -270,6 +270,40 @@ fn the_cheapest_that_fits() {
     assert_eq!(outcome.sent_header("x-ai-model"), "gpt-4.1-mini");
 }
 
+/// Without a `price`, the built-in table has one: by the name and provider of the upstream, with
+/// its thresholds.
+#[test]
+fn the_cheapest_by_listed_prices() {
+    let config = json!({
+        "models": {
+            "gemini": {"provider": "gemini", "upstream_model": "gemini-2.5-pro"},
+            "gpt": {"provider": "eu-openai", "upstream_model": "gpt-4.1-2025-04-14"},
+            "gpt-dear": {"provider": "openai", "upstream_model": "gpt-4.1-nano",
+                         "price": {"input_usd_per_mtok": 100, "output_usd_per_mtok": 100}},
+            "home": {"provider": "local", "price": {"input_usd_per_mtok": 0, "output_usd_per_mtok": 0}},
+        },
+        "rules": [
+            {"name": "free", "match": {"model": "free"}, "to": {"cheapest_of": ["gpt", "home"]}},
+            {"name": "auto", "match": {"model": "auto"},
+             "to": {"cheapest_of": ["gpt-dear", "gpt", "gemini"]}},
+        ],
+    });
+    for (asked, prompt_tokens, model) in [
+        // Listed: gemini 1.25 and 10 dollars for a million, gpt 2 and 8.
+        ("auto", 10_000, "gemini"),
+        // Above 200,000 tokens gemini asks 2.50 and 15.
+        ("auto", 250_000, "gpt"),
+        ("free", 10_000, "home"),
+    ] {
+        let mut counted = Play::default();
+        let fact = "filter_state/wasm.weir.input_tokens".to_owned();
+        counted.attributes.insert(fact, prompt_tokens.to_string());
+        let outcome = counted.run(&router(&config), &chat(asked), ok);
+        let sent = outcome.sent_header("x-ai-model");
+        assert_eq!(sent, model, "{asked} with {prompt_tokens}");
+    }
+}
+
 #[test]
 fn access_is_by_identity() {
     let config = json!({
@@ -794,7 +828,12 @@ fn bad_configurations_name_their_place() {
         ),
         (
             json!({"models": {"a": {}}, "rules": [{"name": "r", "to": {"cheapest_of": ["a"]}}]}),
-            "at `rules[0].to.cheapest_of[0]`: `a` has no `price`",
+            "at `rules[0].to.cheapest_of[0]`: `a` has no `price`, and the price table has none for `a`",
+        ),
+        (
+            json!({"models": {"a": {"upstream_model": "gpt-4o", "provider": "groq"}},
+                   "rules": [{"name": "r", "to": {"cheapest_of": ["a"]}}]}),
+            "at `rules[0].to.cheapest_of[0]`: `a` has no `price`, and the price table has none for `gpt-4o` of `groq`",
         ),
         (
             json!({"rules": [{"name": "r", "match": {"model": "a b"}, "to": {}}]}),

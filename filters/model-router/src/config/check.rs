@@ -7,6 +7,7 @@ use weir_intake::{Intake, OnMissingIdentity};
 use weir_policy::config::load;
 use weir_policy::identity::header_name;
 use weir_policy::{ConfigError, Policy, names};
+use weir_prices::{Catalogue, Price};
 
 use super::{
     AccessSettings, Config, HeaderNames, Headers, ModelSettings, PriceSettings, RuleSettings,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::ModelRouter;
 use crate::access::Access;
-use crate::catalog::{Abilities, Catalog, Model, Price};
+use crate::catalog::{Abilities, Catalog, Model};
 use crate::rules::{Candidate, Choice, Match, Rule, Sticky, Target, Verdict};
 
 /// Headers that frame a message, name its host, or carry credentials.
@@ -153,6 +154,7 @@ fn headers(names: &HeaderNames) -> Checked<Headers> {
 fn catalog(models: BTreeMap<String, ModelSettings>) -> Checked<Catalog> {
     let mut catalog = Catalog::default();
     let names: Vec<String> = models.keys().cloned().collect();
+    let listed = Catalogue::builtin();
     for (name, settings) in models {
         let place = format!("models.{name}");
         header_value(&place, &name)?;
@@ -164,7 +166,13 @@ fn catalog(models: BTreeMap<String, ModelSettings>) -> Checked<Catalog> {
                 header_value(&format!("{place}.{field}"), value)?;
             }
         }
-        let price = settings.price.map(|p| price(p, &place)).transpose()?;
+        let upstream = settings.upstream_model.unwrap_or_else(|| name.clone());
+        let price = match settings.price {
+            Some(settings) => Some(price(settings, &place)?),
+            None => listed
+                .find(settings.provider.as_deref(), &upstream)
+                .map(|found| found.price),
+        };
         if settings.context_window == Some(0) || settings.max_output_tokens == Some(0) {
             return Err(ConfigError::at(place, "a window of 0 tokens fits nothing"));
         }
@@ -181,7 +189,7 @@ fn catalog(models: BTreeMap<String, ModelSettings>) -> Checked<Catalog> {
         }
         catalog.add(
             Model {
-                upstream: settings.upstream_model.unwrap_or_else(|| name.clone()),
+                upstream,
                 name,
                 provider: settings.provider,
                 context_window: settings.context_window,
@@ -208,10 +216,10 @@ fn price(settings: PriceSettings, place: &str) -> Checked<Price> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         Ok(picos as u64)
     };
-    Ok(Price {
-        input: picos("input_usd_per_mtok", settings.input_usd_per_mtok)?,
-        output: picos("output_usd_per_mtok", settings.output_usd_per_mtok)?,
-    })
+    Ok(Price::new(
+        picos("input_usd_per_mtok", settings.input_usd_per_mtok)?,
+        picos("output_usd_per_mtok", settings.output_usd_per_mtok)?,
+    ))
 }
 
 /// Headers that are removed from every request cannot say anything about it.
@@ -376,8 +384,10 @@ fn choice(
                 for (i, name) in names.iter().enumerate() {
                     let place = format!("{place}.cheapest_of[{i}]");
                     let model = declared(catalog, &place, name)?;
-                    if catalog.get(model).is_none_or(|m| m.price.is_none()) {
-                        return Err(ConfigError::at(place, format!("`{name}` has no `price`")));
+                    if let Some(model) = catalog.get(model)
+                        && model.price.is_none()
+                    {
+                        return Err(ConfigError::at(place, unpriced(model)));
                     }
                     candidates.push(model);
                 }
@@ -398,6 +408,13 @@ fn choice(
         weighted.push((weight, target));
     }
     Ok(Choice::new(weighted, sticky))
+}
+
+fn unpriced(model: &Model) -> String {
+    let (name, upstream) = (&model.name, &model.upstream);
+    let at = model.provider.as_ref();
+    let at = at.map_or_else(String::new, |provider| format!(" of `{provider}`"));
+    format!("`{name}` has no `price`, and the price table has none for `{upstream}`{at}")
 }
 
 /// The index of a model that must be in the catalogue under this very name.
