@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::{Kind, PicoUsd, Tier, Tokens};
 
@@ -206,5 +208,44 @@ fn tiers_by_the_names_in_answers() {
         ("hyper", None),
     ] {
         assert_eq!(Tier::of(name), tier, "{name}");
+    }
+}
+
+/// Pieces of names, so that the rules have something to work on.
+fn names() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "gpt-4o",
+        "claude-sonnet-4-5",
+        "anthropic",
+        "us",
+        ".",
+        "-",
+        "@",
+        ":",
+        "/",
+        "ft:",
+        "models/",
+        "-2099-01-01",
+        "-20990101",
+        "-latest",
+        "openai",
+        "arn:aws:bedrock:::inference-profile/",
+        "é",
+    ]);
+    prop::collection::vec(pieces, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    /// Whatever is asked, what is found is a listed name's own price.
+    #[test]
+    fn what_is_found_is_listed(provider in prop::option::of(names()), model in names()) {
+        if let Some(found) = Catalogue::builtin().find(provider.as_deref(), &model) {
+            let listed = table::row(&found.key).map(|row| row.price);
+            prop_assert_eq!(listed, Some(found.price));
+            // What was asked contains the listed name, behind the provider's or not.
+            let asked = model.to_ascii_lowercase();
+            let alone = found.key.split_once('/').map_or(found.key.as_str(), |(_, alone)| alone);
+            prop_assert!(asked.contains(alone), "{} in {}", alone, asked);
+        }
     }
 }
