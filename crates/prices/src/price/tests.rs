@@ -44,6 +44,7 @@ fn which_rate_holds() {
     let batch = Price::new(4, 10)
         .with(rate(Input, Batch, 0, 2))
         .with(rate(CacheRead, Standard, 0, 1))
+        .with(rate(CacheReadAudio, Standard, 0, 1))
         .with(rate(CacheWrite, Standard, 0, 5));
     for (price, kind, tier, prompt, expected, why) in [
         (&plain, Input, Standard, 1, 4, "as set"),
@@ -155,6 +156,7 @@ fn which_rate_holds() {
             2,
             "a batch without a cache price has no discount",
         ),
+        (&batch, CacheReadAudio, Batch, 1, 2, "nor for audio"),
         (
             &batch,
             CacheWrite,
