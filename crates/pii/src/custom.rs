@@ -8,7 +8,8 @@ use regex::bytes::{Regex, RegexBuilder};
 use crate::{
     bytes::class,
     check,
-    scan::{Scan, Source, Verdict},
+    near::Verdict,
+    scan::{Scan, Source},
     settings::{Allow, Custom, Kind, SettingError, Settings, Validator},
     table::Confidence,
 };

@@ -19,6 +19,10 @@ const AFTER_COSTS: usize = 24;
 /// How near a word must stand to speak against a value: it is its label or nothing.
 const LABEL: usize = 18;
 
+/// The longest word there may be, and how much of a hint is looked at.
+const LONGEST_WORD: usize = 40;
+const LONGEST_HINT: usize = 128;
+
 /// What numbers are called that are nobody's.
 const HARMLESS: &[&str] = &[
     "order",
@@ -154,9 +158,16 @@ const HARMLESS: &[&str] = &[
 /// The words, compiled.
 pub(crate) struct Words {
     finder: AhoCorasick,
-    /// Per word: the detectors it speaks for and against, as bits, and whether it is one that
-    /// needs an end: a short one.
-    meanings: Vec<(u128, u128, bool)>,
+    meanings: Vec<Meaning>,
+}
+
+/// What a word says.
+struct Meaning {
+    /// The detectors it speaks for and against, as bits.
+    for_it: u128,
+    against: u128,
+    /// Whether it only counts if it stands alone.
+    short: bool,
 }
 
 impl Words {
@@ -186,51 +197,147 @@ impl Words {
             .map_err(SettingError::literals)?;
         let meanings = words
             .iter()
-            .map(|(word, &(for_it, against))| (for_it, against, word.is_ascii() && word.len() < 8))
+            .map(|(word, &(for_it, against))| Meaning {
+                for_it,
+                against,
+                short: word.is_ascii() && word.len() < 8,
+            })
             .collect();
         Ok(Self { finder, meanings })
     }
 
-    /// What stands around the value, and in the hint it stands under.
-    pub(crate) fn near(
-        &self,
-        text: Bytes<'_>,
-        hint: Option<&str>,
-        start: usize,
-        end: usize,
-    ) -> Near {
-        let mut near = Near::default();
-        let from = start.saturating_sub(BEFORE);
-        let window = Bytes(text.slice(from, (start + AFTER).max(end + AFTER / 2)));
-        if from == 0
-            && let Some(hint) = hint
-        {
-            let hint = Bytes(hint.as_bytes());
-            self.each(hint, |_, found, meaning| {
-                near.add(start + hint.len() - found, true, meaning);
-            });
-        }
-        self.each(window, |at, found, meaning| {
-            if from + found <= start {
-                near.add(start - from - found, true, meaning);
-            } else if from + at >= end {
-                near.add(from + at - end + AFTER_COSTS, false, meaning);
-            }
-        });
-        near
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.finder.memory_usage() + self.meanings.len() * size_of::<Meaning>()
     }
 
-    fn each(&self, text: Bytes<'_>, mut act: impl FnMut(usize, usize, (u128, u128))) {
-        for found in self.finder.find_overlapping_iter(text.0) {
-            let Some(&(for_it, against, short)) = self.meanings.get(found.pattern().as_usize())
-            else {
-                continue;
+    /// What the words around the value, and in the hint it stands under, say of the detector
+    /// with this bit.
+    pub(crate) fn verdict(
+        &self,
+        seen: &mut Seen,
+        text: Bytes<'_>,
+        bit: usize,
+        start: usize,
+        end: usize,
+    ) -> Verdict {
+        let from = start.saturating_sub(BEFORE);
+        let to = (start + AFTER).max(end + AFTER / 2).min(text.len());
+        self.look(seen, text, from, to);
+        let bit = u32::try_from(bit)
+            .ok()
+            .and_then(|bit| 1_u128.checked_shl(bit))
+            .unwrap_or(0);
+        let (mut nearest_for, mut nearest_against) = (usize::MAX, usize::MAX);
+        let mut weigh = |word: usize, distance: usize, before: bool| {
+            let Some(word) = self.meanings.get(word) else {
+                return;
             };
-            if bounded(text, found.start(), found.end(), short) {
-                act(found.start(), found.end(), (for_it, against));
+            if word.for_it & bit != 0 {
+                nearest_for = nearest_for.min(distance);
+            }
+            if word.against & bit != 0 && before && distance <= LABEL {
+                nearest_against = nearest_against.min(distance);
+            }
+        };
+        if from == 0 {
+            seen.hint
+                .iter()
+                .for_each(|hit| weigh(hit.word, start + hit.end, true));
+        }
+        let first = seen.hits.partition_point(|hit| hit.end <= from);
+        for hit in seen.hits.iter().skip(first).take_while(|hit| hit.end <= to) {
+            if hit.start >= from && hit.end <= start {
+                weigh(hit.word, start - hit.end, true);
+            } else if hit.start >= end {
+                weigh(hit.word, hit.start - end + AFTER_COSTS, false);
             }
         }
+        if nearest_for != usize::MAX && nearest_for <= nearest_against {
+            Verdict::Supported(nearest_for)
+        } else if nearest_against != usize::MAX {
+            Verdict::Denied
+        } else {
+            Verdict::Silent
+        }
     }
+
+    /// Finds the words from one place to another, as far as that was not done already: values
+    /// are asked about in order, so that no part of the text is looked at more than twice.
+    fn look(&self, seen: &mut Seen, text: Bytes<'_>, from: usize, to: usize) {
+        if from < seen.from || from > seen.to {
+            *seen = Seen {
+                from,
+                to: from,
+                hits: Vec::new(),
+                hint: std::mem::take(&mut seen.hint),
+            };
+        }
+        if to <= seen.to {
+            return;
+        }
+        if seen.hits.len() > 256 {
+            let gone = seen.hits.partition_point(|hit| hit.end <= from);
+            seen.hits.drain(..gone);
+            seen.from = from;
+        }
+        let again = seen.to.saturating_sub(LONGEST_WORD).max(seen.from);
+        let to = (to + AFTER).min(text.len());
+        for hit in self.finder.find_overlapping_iter(text.slice(again, to)) {
+            let (start, end) = (again + hit.start(), again + hit.end());
+            let word = hit.pattern().as_usize();
+            let short = self.meanings.get(word).is_some_and(|word| word.short);
+            if end > seen.to && bounded(text, start, end, short) {
+                seen.hits.push(Hit { start, end, word });
+            }
+        }
+        seen.to = to;
+    }
+
+    /// What of the hint may be a context, by its distance from the hint's end.
+    pub(crate) fn hint(&self, hint: Option<&str>) -> Seen {
+        let hint = Bytes(hint.unwrap_or_default().as_bytes());
+        let hint = Bytes(hint.slice(hint.len().saturating_sub(LONGEST_HINT), hint.len()));
+        let hits = self.finder.find_overlapping_iter(hint.0).filter_map(|hit| {
+            let word = hit.pattern().as_usize();
+            let short = self.meanings.get(word).is_some_and(|word| word.short);
+            let (start, end) = (hit.start(), hint.len() - hit.end());
+            bounded(hint, start, hit.end(), short).then_some(Hit { start, end, word })
+        });
+        Seen {
+            hint: if hint.len() == 0 {
+                Vec::new()
+            } else {
+                hits.collect()
+            },
+            ..Seen::default()
+        }
+    }
+}
+
+/// The words found so far around the values asked about.
+#[derive(Default)]
+pub(crate) struct Seen {
+    from: usize,
+    to: usize,
+    hits: Vec<Hit>,
+    /// Those of the hint; their ends are distances.
+    hint: Vec<Hit>,
+}
+
+struct Hit {
+    start: usize,
+    end: usize,
+    word: usize,
+}
+
+/// What the words around a value say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A word this far away names it.
+    Supported(usize),
+    /// Its label names something else.
+    Denied,
+    Silent,
 }
 
 /// Whether a word of ASCII letters stands alone: short ones at both ends, long ones at the front
@@ -248,48 +355,4 @@ pub(crate) fn bounded(text: Bytes<'_>, start: usize, end: usize, short: bool) ->
         || text.is(last, class::LOWER) && text.is(end, class::UPPER)
         || plural;
     if short { front && back } else { front || back }
-}
-
-/// What was found around a value: the last words before it and the first after it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Near {
-    /// Distance, whether before the value, the detectors it speaks for and against.
-    words: [Option<(usize, bool, u128, u128)>; 12],
-    next: usize,
-}
-
-impl Near {
-    fn add(&mut self, distance: usize, before: bool, (for_it, against): (u128, u128)) {
-        let place = self.next % self.words.len();
-        if let Some(word) = self.words.get_mut(place) {
-            *word = Some((distance, before, for_it, against));
-        }
-        self.next += 1;
-    }
-
-    /// How far the nearest word for this detector is, unless a label against it is nearer.
-    pub(crate) fn supports(&self, detector: usize) -> Option<usize> {
-        let (for_it, against) = self.nearest(detector);
-        for_it.filter(|distance| against.is_none_or(|against| *distance <= against))
-    }
-
-    /// Whether what stands before the value labels it as something else.
-    pub(crate) fn denies(&self, detector: usize) -> bool {
-        let (for_it, against) = self.nearest(detector);
-        against.is_some_and(|against| for_it.is_none_or(|distance| against < distance))
-    }
-
-    fn nearest(&self, detector: usize) -> (Option<usize>, Option<usize>) {
-        let bit = 1_u128
-            .checked_shl(u32::try_from(detector).unwrap_or(u32::MAX))
-            .unwrap_or(0);
-        let nearest = |wanted: fn(&(usize, bool, u128, u128), u128) -> bool| {
-            let words = self.words.iter().flatten().filter(|word| wanted(word, bit));
-            words.map(|word| word.0).min()
-        };
-        (
-            nearest(|word, bit| word.2 & bit != 0),
-            nearest(|word, bit| word.1 && word.0 <= LABEL && word.3 & bit != 0),
-        )
-    }
 }

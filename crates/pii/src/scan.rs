@@ -10,7 +10,7 @@ use crate::{
     custom::{Allowed, Own as OperatorsOwn},
     find,
     fold::Folded,
-    near::{Near, Words},
+    near::{Seen, Verdict, Words},
     resolve,
     settings::{Kind, SettingError, Settings},
     table::{self, Confidence, Detector, Form, Normal, Own, Trigger, Value},
@@ -115,7 +115,7 @@ impl Scanner {
             rows,
             literals: AhoCorasick::builder()
                 .ascii_case_insensitive(true)
-                .kind(Some(AhoCorasickKind::DFA))
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
                 .build(literals)
                 .map_err(SettingError::literals)?,
             leads,
@@ -140,7 +140,9 @@ impl Scanner {
             scanner: self,
             text: Bytes(bytes),
             hint,
-            near: None,
+            seen: self.words.hint(hint),
+            value_end: 0,
+            nested: 0,
             candidates: Vec::new(),
         };
         scan.literals();
@@ -185,6 +187,11 @@ impl Scanner {
         }
     }
 
+    /// How much memory the literals and words take, without the operator's own patterns.
+    pub fn table_bytes(&self) -> usize {
+        self.literals.memory_usage() + self.words.memory_usage()
+    }
+
     pub(crate) fn detector(&self, row: usize) -> Option<&'static Detector> {
         self.rows.get(row).map(|row| row.detector)
     }
@@ -195,8 +202,10 @@ pub(crate) struct Scan<'a> {
     pub(crate) scanner: &'a Scanner,
     pub(crate) text: Bytes<'a>,
     pub(crate) hint: Option<&'a str>,
-    /// The words around the place last asked about.
-    near: Option<(usize, usize, Near)>,
+    seen: Seen,
+    /// How far the values after labels reach so far, and how many labels stood in the last.
+    pub(crate) value_end: usize,
+    pub(crate) nested: usize,
     candidates: Vec<Candidate>,
 }
 
@@ -216,16 +225,6 @@ pub(crate) struct Candidate {
 pub(crate) enum Source {
     Table(usize),
     Operator(usize),
-}
-
-/// What the words around a value say of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// A word this far away names it.
-    Supported(usize),
-    /// Its label names something else.
-    Denied,
-    Silent,
 }
 
 impl<'a> Scan<'a> {
@@ -259,19 +258,8 @@ impl<'a> Scan<'a> {
     }
 
     pub(crate) fn verdict_of_bit(&mut self, bit: usize, start: usize, end: usize) -> Verdict {
-        let near = match self.near {
-            Some((from, to, near)) if (from, to) == (start, end) => near,
-            _ => {
-                let near = self.scanner.words.near(self.text, self.hint, start, end);
-                self.near = Some((start, end, near));
-                near
-            }
-        };
-        match near.supports(bit) {
-            Some(distance) => Verdict::Supported(distance),
-            None if near.denies(bit) => Verdict::Denied,
-            None => Verdict::Silent,
-        }
+        let words = &self.scanner.words;
+        words.verdict(&mut self.seen, self.text, bit, start, end)
     }
 
     /// A candidate of the row's own confidence.

@@ -4,7 +4,8 @@ use crate::{
     bytes::class,
     check::bank,
     find::number::{Word, glued},
-    scan::{Scan, Verdict},
+    near::Verdict,
+    scan::Scan,
 };
 
 /// Looks for a card whose first digits this word is.

@@ -11,6 +11,9 @@ use crate::{
     table::Value,
 };
 
+/// How many labels in a value are looked at.
+const NESTED: usize = 4;
+
 /// Words between a label and its value.
 const FILLERS: &[&str] = &[
     "number",
@@ -281,6 +284,15 @@ fn by_sign(scan: &mut Scan<'_>, row: usize, value: Value, start: usize, end: usi
     let Some(gap) = Gap::read(text, name_end, dashed) else {
         return;
     };
+    // A value may hold labels itself, `token=token=…`: no byte is judged more than so often.
+    scan.nested = if start < scan.value_end {
+        scan.nested + 1
+    } else {
+        0
+    };
+    if scan.nested > NESTED {
+        return;
+    }
     let from = gap.end;
     let (to, quoted) = match text.at(from) {
         quote @ (b'"' | b'\'' | b'`') => {
@@ -308,6 +320,7 @@ fn by_sign(scan: &mut Scan<'_>, row: usize, value: Value, start: usize, end: usi
         to.max(unquoted(text, from))
     };
     let mut to = to;
+    scan.value_end = scan.value_end.max(to);
     // Escaped quotes: the backslash belongs to the quote.
     while to > from && text.before(to) == b'\\' {
         to -= 1;

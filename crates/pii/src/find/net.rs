@@ -6,7 +6,8 @@ use crate::{
     bytes::class,
     check::other,
     find::number::{Done, Word, glued},
-    scan::{Scan, Verdict},
+    near::Verdict,
+    scan::Scan,
 };
 
 /// Looks for an IPv4 address whose first number this word is.

@@ -4,7 +4,8 @@ use crate::{
     bytes::{Bytes, class},
     check::{bank, crypto},
     find::{Shape, card, net, phone, secret},
-    scan::{Scan, Verdict},
+    near::Verdict,
+    scan::Scan,
 };
 
 /// The longest word that can be anything we look for; the rest is base64 or noise.

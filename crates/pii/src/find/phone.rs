@@ -4,7 +4,8 @@
 use crate::{
     bytes::{Bytes, class},
     find::number::{Done, Word, glued},
-    scan::{Scan, Verdict},
+    near::Verdict,
+    scan::Scan,
     table::Confidence,
 };
 
@@ -146,8 +147,8 @@ const WITH_ZERO: &[u64] = &[
 /// What reads like a telephone number: digits and where its groups end.
 struct Number {
     digits: [u8; 16],
-    /// How many digits there are up to the end of each group, and where that is.
-    groups: [(usize, usize); 8],
+    /// Up to the end of each group: how many digits there are, where it is, the groups' sizes.
+    groups: [(usize, usize, u64); 8],
     count: usize,
     parens: bool,
 }
@@ -156,11 +157,11 @@ impl Number {
     fn read(text: Bytes<'_>, start: usize, plus: bool) -> Self {
         let mut number = Self {
             digits: [0; 16],
-            groups: [(0, 0); 8],
+            groups: [(0, 0, 0); 8],
             count: 0,
             parens: false,
         };
-        let (mut len, mut at) = (0, start);
+        let (mut len, mut at, mut sizes) = (0, start, 0);
         while number.count < number.groups.len() {
             let end = text.run(at, class::DIGIT, 16);
             // The trunk zero in `+44 (0)20` is not dialled.
@@ -180,7 +181,8 @@ impl Number {
                     break;
                 }
                 if let Some(group) = number.groups.get_mut(number.count) {
-                    *group = (len, end);
+                    sizes = sizes << 4 | (end - at) as u64;
+                    *group = (len, end, sizes);
                 }
                 number.count += 1;
             }
@@ -217,17 +219,8 @@ impl Number {
 
     /// The prefixes of whole groups, the longest first: digits, end, sizes, how many groups.
     fn prefixes(&self) -> impl Iterator<Item = (usize, usize, u64, usize)> + '_ {
-        (1..=self.count).rev().filter_map(|count| {
-            let groups = self.groups.get(..count)?;
-            let &(digits, end) = groups.last()?;
-            let mut before = 0;
-            let sizes = groups.iter().fold(0, |sizes, &(digits, _)| {
-                let size = digits - before;
-                before = digits;
-                sizes << 4 | size as u64
-            });
-            Some((digits, end, sizes, count))
-        })
+        let groups = self.groups.iter().take(self.count).enumerate().rev();
+        groups.map(|(place, &(digits, end, sizes))| (digits, end, sizes, place + 1))
     }
 
     /// Whether the digits from `from` on, so many of them, are a country's code and number.
@@ -279,6 +272,14 @@ pub(crate) fn phone(scan: &mut Scan<'_>, row: usize, word: Word, done: &mut Done
             start -= 1;
         }
     }
+    // In the middle of other groups only what has the layout of a number by itself counts.
+    let first = text.at(word.start);
+    let middle = start == word.start
+        && matches!(text.before(start), b' ' | b'-' | b'.' | b'/')
+        && text.is(start.wrapping_sub(2), class::DIGIT);
+    if middle && first != b'0' && !matches!((word.len(), first), (3 | 11, _) | (1, b'1')) {
+        return;
+    }
     let number = Number::read(text, word.start, plus);
     let whole = |end: usize| {
         !text.is(end, class::LETTER) || text.at(end) == b'x' || text.starts_any_case(end, b"ext")
@@ -301,7 +302,7 @@ pub(crate) fn phone(scan: &mut Scan<'_>, row: usize, word: Word, done: &mut Done
         }
     }
     let silent = take.is_some();
-    if take.is_none() && !plus {
+    if take.is_none() && !plus && !middle {
         take = number
             .prefixes()
             .find(|&(digits, end, sizes, count)| {

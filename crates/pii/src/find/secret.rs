@@ -180,19 +180,27 @@ pub(crate) fn private_key(scan: &mut Scan<'_>, row: usize, start: usize, end: us
             .windows(5)
             .position(|five| five == b"-----")
             .map_or(9, |at| 9 + at + 5);
-    }
-    while last > body
-        && (text.is(last - 1, class::SPACE)
-            || matches!(
-                text.before(last),
-                b'"' | b'\'' | b'\\' | b'|' | b'>' | b'.' | b',' | b':'
-            ))
-    {
-        last -= 1;
+    } else {
+        last = cut_off(text, body, last);
     }
     if last >= body + 16 && !stands_in(text.slice(body, (body + 60).min(last))) {
         scan.found(row, start, last);
     }
+}
+
+/// Where a key without an end stops: after the last of its long lines, before any prose.
+fn cut_off(text: Bytes<'_>, body: usize, end: usize) -> usize {
+    let (mut at, mut last) = (body, body);
+    while at < end {
+        let word = text.run(at, class::BASE64 | class::EQUALS, LONGEST);
+        if word - at >= 16 {
+            last = word;
+        } else if last > body && word > at && text.before(at) != b'\\' {
+            break;
+        }
+        at = word.max(at + 1);
+    }
+    last
 }
 
 /// Looks at what follows `Basic`.

@@ -769,27 +769,6 @@ pub(super) const TABLE: &[Detector] = &[
         )],
     ),
     key(
-        "PUTTY_KEY",
-        &[form(
-            "PuTTY-User-Key-File-",
-            &[
-                run(DIGIT, 1, 1),
-                Part::Lit(":"),
-                run(
-                    ALNUM
-                        | DASH
-                        | DOT
-                        | PLUS_SLASH
-                        | EQUALS
-                        | crate::bytes::class::SPACE
-                        | crate::bytes::class::UNDERSCORE,
-                    40,
-                    8192,
-                ),
-            ],
-        )],
-    ),
-    key(
         "FIREBASE_KEY",
         &[form(
             "AAAA",
