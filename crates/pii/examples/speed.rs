@@ -24,6 +24,8 @@ fn main() {
         started.elapsed().as_secs_f64() * 1e3,
         scanner.table_bytes()
     );
+    #[cfg(target_arch = "wasm32")]
+    println!("{} KiB of memory", core::arch::wasm32::memory_size(0) * 64);
     println!("{:28} {:>7} {:>9}", "MB/s", "n", "n/8");
     let mut random = Random(42);
     report(&scanner, "sparse prose", &prose(&mut random, 0));

@@ -193,6 +193,7 @@ impl Words {
         let finder = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .prefilter(false)
             .build(words.keys())
             .map_err(SettingError::literals)?;
         let meanings = words

@@ -116,6 +116,7 @@ impl Scanner {
             literals: AhoCorasick::builder()
                 .ascii_case_insensitive(true)
                 .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .prefilter(false)
                 .build(literals)
                 .map_err(SettingError::literals)?,
             leads,

@@ -331,6 +331,11 @@ pub(crate) fn phone(scan: &mut Scan<'_>, row: usize, word: Word, done: &mut Done
     }
     let hangs = glued(text, start, end);
     match scan.verdict(row, start, end) {
+        // What begins among other groups may be part of a longer number that is something else.
+        Verdict::Supported(_) if middle && !hangs => {
+            scan.found_as(row, start, end, confidence);
+            done.phone = end;
+        }
         Verdict::Supported(distance) if !hangs || distance <= 2 => {
             scan.named(row, start, end, confidence, distance);
             done.phone = end;
