@@ -17,6 +17,8 @@ pub struct Answer<'a> {
     pub no_choices: bool,
     /// The value of a `usage` that is null, as in every other chunk of a stream with usage.
     pub null_usage: Option<Span>,
+    /// Where the usage object stands.
+    pub usage_span: Option<Span>,
     pub(crate) reported: Reported,
 }
 

@@ -195,7 +195,12 @@ fn block_of_answer(cursor: &mut Cursor<'_>, index: u64, output: &mut dyn Output)
 fn answer_field<'a>(cursor: &mut Cursor<'a>, field: usize, answer: &mut Answer<'a>) -> Done {
     match field {
         0 => answer.take_model(cursor)?,
-        1 => usage(cursor, answer)?,
+        1 => {
+            cursor.kind()?;
+            let start = cursor.position();
+            usage(cursor, answer)?;
+            answer.usage_span = Some(start..cursor.position());
+        }
         // The whole answer of `count_tokens`.
         2 => answer.reported.input.take(cursor)?,
         _ => answer.take_error(cursor)?,

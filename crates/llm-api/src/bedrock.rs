@@ -158,16 +158,21 @@ pub(crate) fn answer<'a>(
     if event.kind()? == Kind::Object {
         index = number_at(event, "contentBlockIndex")?.unwrap_or(0);
     }
-    let reported = &mut answer.reported;
     cursor.document(FIELDS, |cursor, field| match field {
         _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
-        0 => cursor.fields(USAGE, |cursor, field| match field {
-            0 => reported.input.take(cursor),
-            1 => reported.output.take(cursor),
-            2 => reported.total.take(cursor),
-            3 => reported.cache_read.take(cursor),
-            _ => reported.cache_write.take(cursor),
-        }),
+        0 => {
+            let start = cursor.position();
+            let reported = &mut answer.reported;
+            cursor.fields(USAGE, |cursor, field| match field {
+                0 => reported.input.take(cursor),
+                1 => reported.output.take(cursor),
+                2 => reported.total.take(cursor),
+                3 => reported.cache_read.take(cursor),
+                _ => reported.cache_write.take(cursor),
+            })?;
+            answer.usage_span = Some(start..cursor.position());
+            Ok(())
+        }
         1 => cursor.fields(&["message"], |cursor, _| match cursor.kind()? {
             Kind::Object => cursor.fields(&["content"], |cursor, _| {
                 objects(cursor, |cursor, at| block_of_answer(cursor, at, output))

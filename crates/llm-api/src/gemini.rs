@@ -156,7 +156,13 @@ pub(crate) fn answer<'a>(
     const FIELDS: &[&str] = &["modelVersion", "usageMetadata", "error", "candidates"];
     cursor.document(FIELDS, |cursor, field| match field {
         0 => answer.take_model(cursor),
-        1 => usage(cursor, &mut answer.reported),
+        1 => {
+            cursor.kind()?;
+            let start = cursor.position();
+            usage(cursor, &mut answer.reported)?;
+            answer.usage_span = Some(start..cursor.position());
+            Ok(())
+        }
         2 => answer.take_error(cursor),
         _ => objects(cursor, |cursor, at| {
             let index = number_at(cursor.clone(), "index")?.unwrap_or(at);

@@ -29,6 +29,8 @@ pub(crate) fn chat<'a>(
         "functions",
         "response_format",
         "prediction",
+        "service_tier",
+        "audio",
     ];
     let mut older_cap = None;
     cursor.document(FIELDS, |cursor, field| {
@@ -45,7 +47,12 @@ pub(crate) fn chat<'a>(
             7 | 8 => request.tools |= tools(cursor, prompt)?,
             9 => format(cursor, prompt)?,
             // What the answer is expected to be: a text of the user's, or parts of one.
-            _ => content(cursor, request, prompt)?,
+            10 => content(cursor, request, prompt)?,
+            11 => request.service_tier = cursor.string_or_skip()?,
+            _ => {
+                request.audio |= cursor.kind()? == Kind::Object;
+                cursor.skip().map(drop)?;
+            }
         }
         Ok(())
     })?;
@@ -240,6 +247,7 @@ pub(crate) fn responses<'a>(
         "tools",
         "text",
         "prompt",
+        "service_tier",
     ];
     cursor.document(FIELDS, |cursor, field| {
         match field {
@@ -251,6 +259,7 @@ pub(crate) fn responses<'a>(
             3 => request.stream = cursor.bool_or_null("stream")?,
             4 => request.output_cap = count(cursor)?,
             5 => request.tools |= tools(cursor, prompt)?,
+            8 => request.service_tier = cursor.string_or_skip()?,
             6 if cursor.kind()? == Kind::Object => {
                 cursor.fields(&["format"], |cursor, _| format(cursor, prompt))?;
             }

@@ -12,6 +12,8 @@ pub struct Request<'a> {
     pub stream: Option<bool>,
     /// `stream_options` of OpenAI's chat and completions.
     pub stream_options: Option<StreamOptions>,
+    /// The tier of service asked for, of OpenAI's APIs.
+    pub service_tier: Option<Text<'a>>,
     /// Most output tokens asked for, per choice.
     pub output_cap: Option<u64>,
     /// Answers asked for (`n`, `candidateCount`), at least 1.
@@ -20,7 +22,7 @@ pub struct Request<'a> {
     pub tools: bool,
     /// Whether there are images (or PDFs, which models see as images).
     pub images: bool,
-    /// Whether there is audio.
+    /// Whether there is audio, or is to be in the answer.
     pub audio: bool,
     /// Just behind the opening brace: where a field can be inserted.
     pub insert_at: usize,

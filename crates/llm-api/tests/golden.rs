@@ -617,6 +617,8 @@ fn keys(api: Api) -> &'static [&'static str] {
             "functions",
             "response_format",
             "prediction",
+            "service_tier",
+            "audio",
         ],
         Api::OpenAiCompletions => &[
             "model",
@@ -637,6 +639,7 @@ fn keys(api: Api) -> &'static [&'static str] {
             "tools",
             "text",
             "prompt",
+            "service_tier",
         ],
         Api::OpenAiEmbeddings => &["model", "input"],
         Api::AnthropicMessages | Api::AnthropicCountTokens => &[

@@ -2,15 +2,12 @@
 
 mod check;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::Deserialize;
 use weir_intake::{ApiPath, Intake, OnMissingIdentity, OnUnreadable};
-use weir_llm_api::Api;
-use weir_policy::config::{OneOrMany, unique_map};
-use weir_policy::{Glob, IdentitySource};
-use weir_tokens::Family;
+use weir_metering::{MatchSettings, ModelSettings, Models, Part};
+use weir_policy::IdentitySource;
 
 use crate::limit::Limit;
 
@@ -92,28 +89,6 @@ pub enum ReserveOutput {
     Expected,
 }
 
-/// What is known of some models.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ModelSettings {
-    /// Which models, by the name sent to the upstream.
-    #[serde(rename = "match")]
-    pub matches: OneOrMany<Glob>,
-    /// The value of the metric label `model` for them. Default: the first pattern of `match`.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Count as for this model, for names that say nothing by themselves.
-    #[serde(default)]
-    pub count_as: Option<String>,
-    /// Tokens of these models for 1000 of the tokenizer used; makes every count an estimate.
-    #[serde(default)]
-    pub factor_permille: Option<u32>,
-    /// Output tokens reserved for a request that does not bound its answer.
-    #[serde(default)]
-    pub expected_output: Option<u64>,
-}
-
 /// A limit: `tokens` or `requests` in a `window`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -128,7 +103,7 @@ pub struct LimitSettings {
     /// Whose share is counted: everything that makes two requests share one counter. Default
     /// `["identity"]`; `[]` is one counter for all.
     #[serde(default)]
-    pub per: Option<Vec<PerSettings>>,
+    pub per: Option<Vec<Part>>,
     /// Tokens in the window.
     #[serde(default)]
     pub tokens: Option<u64>,
@@ -136,7 +111,7 @@ pub struct LimitSettings {
     #[serde(default)]
     pub requests: Option<u64>,
     /// `30s`, `5m`, `12h`, `second`, `minute`, `hour`: a bucket that refills continuously.
-    /// `day`, `week` (from Monday), `month`: a quota that begins anew with each.
+    /// `day`, `week` (from Monday), `month`: a quota that begins anew with each; `forever`.
     pub window: String,
     /// For quotas: where midnight is, as `+02:00` or `-05:30`. Default UTC.
     #[serde(default)]
@@ -159,48 +134,6 @@ pub struct LimitSettings {
     /// Only count and log what would be refused.
     #[serde(default)]
     pub shadow: bool,
-}
-
-/// Conditions on a request.
-#[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct MatchSettings {
-    /// The model, by the name sent to the upstream or the one the caller asked for.
-    #[serde(default)]
-    pub model: OneOrMany<Glob>,
-    /// The caller.
-    #[serde(default)]
-    pub identity: OneOrMany<Glob>,
-    /// The API.
-    #[serde(default)]
-    pub api: OneOrMany<Api>,
-    /// The provider model-router chose.
-    #[serde(default)]
-    pub provider: OneOrMany<Glob>,
-    /// Request headers, by name; the value is a glob.
-    #[serde(default, deserialize_with = "unique_map")]
-    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Glob>"))]
-    pub headers: BTreeMap<String, Glob>,
-}
-
-/// A part of what makes an owner.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum PerSettings {
-    /// The caller.
-    Identity,
-    /// The model, by the name sent to the upstream.
-    Model,
-    /// The API.
-    Api,
-    /// The provider model-router chose.
-    Provider,
-    /// The name of Envoy's route.
-    Route,
-    /// The value of this request header.
-    Header(String),
 }
 
 /// Which tokens a limit counts.
@@ -240,40 +173,8 @@ pub(crate) struct Config {
     pub(crate) intake: Intake,
     pub(crate) on_store_failure: OnStoreFailure,
     pub(crate) include_usage: bool,
-    pub(crate) models: Vec<Model>,
-    pub(crate) expected_output: u64,
-    pub(crate) reserve_output: ReserveOutput,
+    pub(crate) models: Models,
     pub(crate) limits: Vec<Rc<Limit>>,
     /// Header names that limits look at.
     pub(crate) watched_headers: Vec<String>,
-}
-
-/// What is known of some models, as it runs.
-#[derive(Debug)]
-pub(crate) struct Model {
-    pub(crate) globs: Vec<Glob>,
-    pub(crate) label: String,
-    pub(crate) family: Option<Family>,
-    pub(crate) factor_permille: Option<u32>,
-    pub(crate) expected_output: Option<u64>,
-}
-
-impl Config {
-    /// What is known of the model of this name.
-    pub(crate) fn model(&self, name: &str) -> Option<&Model> {
-        let fits = |model: &&Model| model.globs.iter().any(|glob| glob.matches(name));
-        self.models.iter().find(fits)
-    }
-
-    /// How its tokens are counted.
-    pub(crate) fn family(&self, name: &str) -> Family {
-        let model = self.model(name);
-        let family = model.and_then(|model| model.family);
-        let mut family = family.unwrap_or_else(|| weir_tokens::family(name));
-        if let Some(factor) = model.and_then(|model| model.factor_permille) {
-            family.factor_permille = factor;
-            family.exact = false;
-        }
-        family
-    }
 }

@@ -6,19 +6,17 @@
 //! caller who hangs up.
 
 mod admission;
-mod answer;
 pub mod config;
 mod limit;
-mod prompt;
 mod refusal;
 mod settlement;
-mod spent;
 
 use std::rc::Rc;
 
 use weir_intake::{OnUnreadable, Refused, oddly_spelt, readable, well_formed};
 use weir_llm_api::error::{Reason, Refusal};
 use weir_llm_api::{Call, disguised};
+use weir_metering::Spent;
 use weir_policy::names::{OTHER, fact, metric};
 use weir_policy::{
     BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
@@ -27,8 +25,7 @@ use weir_policy::{
 
 use crate::admission::Admitted;
 use crate::config::Config;
-use crate::settlement::{Answered, leave_facts};
-use crate::spent::Spent;
+use crate::settlement::leave_facts;
 
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 weir_wasm_host::module!(TokenLimit);
@@ -64,9 +61,8 @@ impl Policy for TokenLimit {
             identity: None,
             watched: Headers::default(),
             verdict: "allowed",
-            label: None,
+            label: OTHER.to_owned(),
             admitted: None,
-            answered: None,
         }
     }
 }
@@ -81,12 +77,10 @@ pub struct Metering {
     /// The request's headers that limits look at.
     watched: Headers,
     verdict: &'static str,
-    /// The model's label in metrics; none when it is not in the configuration.
-    label: Option<String>,
+    /// The model's label in metrics.
+    label: String,
     /// Set once the request has been let through, until it is settled.
     admitted: Option<Admitted>,
-    /// Set once the answer's headers have come.
-    answered: Option<Answered>,
 }
 
 impl Exchange for Metering {
@@ -153,9 +147,8 @@ impl Exchange for Metering {
         let (Some(call), Some(admitted)) = (&self.call, &mut self.admitted) else {
             return ResponseAnswer::Pass;
         };
-        self.answered = Some(Answered::with(cx, headers));
         admitted.tell_standings(cx, call.api.dialect());
-        admitted.reading.begin(headers, end)
+        admitted.reading.begin(cx, headers, end)
     }
 
     fn response_chunk(&mut self, _: &mut Cx<'_>, chunk: &[u8], end: bool) -> ChunkAnswer {
@@ -165,18 +158,17 @@ impl Exchange for Metering {
         }
     }
 
-    fn end(mut self, cx: &mut Cx<'_>, ending: Ending) {
+    fn end(mut self, cx: &mut Cx<'_>, _: Ending) {
         let Some(call) = self.call.take() else {
             return;
         };
-        let label = self.label.as_deref().unwrap_or(OTHER);
         if let Some(admitted) = self.admitted.take() {
-            admitted.settle(cx, call.api, label, self.answered, ending);
+            admitted.settle(cx, call.api, &self.label);
         }
         let labels = [
             ("filter", TokenLimit::NAME),
             ("api", call.api.name()),
-            ("model", label),
+            ("model", self.label.as_str()),
             ("verdict", self.verdict),
         ];
         cx.effects.count(metric::REQUESTS, &labels, 1);

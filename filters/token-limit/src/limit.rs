@@ -1,24 +1,16 @@
-//! A limit as it runs: which requests it is for, whose share it counts, how much of it a request
-//! needs and how much it has used.
+//! A limit as it runs: how much of it a request needs and how much it has used.
 
 use std::rc::Rc;
 
-use weir_intake::{OnMissingIdentity, Refused};
-use weir_limits::{Charge, Table, Window};
-use weir_llm_api::Api;
+use weir_limits::{Table, Window};
 use weir_llm_api::limits::Counted;
-use weir_policy::config::OneOrMany;
-use weir_policy::{Glob, Headers, Identity, Owner};
-
-use crate::config::PerSettings;
-use crate::spent::Spent;
+use weir_metering::{Asked, Share, Spent};
 
 /// A limit.
 #[derive(Debug)]
 pub(crate) struct Limit {
     pub(crate) name: String,
-    pub(crate) matches: Match,
-    pub(crate) per: Vec<PerSettings>,
+    pub(crate) share: Share,
     pub(crate) window: Window,
     pub(crate) table: Rc<Table>,
     /// The window as callers are told of it.
@@ -26,8 +18,8 @@ pub(crate) struct Limit {
     pub(crate) counts: Counts,
     pub(crate) weights: Weights,
     pub(crate) expected_output: Option<u64>,
-    pub(crate) on_missing_identity: OnMissingIdentity,
-    pub(crate) shadow: bool,
+    /// Reserve what is expected also where a request allows more.
+    pub(crate) by_expectation: bool,
 }
 
 /// What a limit is written in.
@@ -54,177 +46,63 @@ pub(crate) struct Weights {
     pub(crate) reasoning: u64,
 }
 
-/// Conditions; empty ones hold for everything.
-#[derive(Debug)]
-pub(crate) struct Match {
-    pub(crate) model: OneOrMany<Glob>,
-    pub(crate) identity: OneOrMany<Glob>,
-    pub(crate) api: OneOrMany<Api>,
-    pub(crate) provider: OneOrMany<Glob>,
-    pub(crate) headers: Vec<(String, Glob)>,
-}
-
-/// What limits look at.
-#[derive(Debug)]
-pub(crate) struct Subject<'a> {
-    pub(crate) api: Api,
-    /// As the caller asked for it.
-    pub(crate) asked: &'a str,
-    /// As it is sent.
-    pub(crate) model: &'a str,
-    pub(crate) provider: &'a str,
-    pub(crate) route: &'a str,
-    pub(crate) identity: Option<&'a Identity>,
-    pub(crate) headers: &'a Headers,
-}
-
-/// What a request needs at most.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Needs {
-    pub(crate) input: u64,
-    /// Output tokens the request allows, when it says so; over all its choices.
-    pub(crate) output_cap: Option<u64>,
-    /// Output tokens to expect of each choice when a limit does not say otherwise.
-    pub(crate) expected_output: u64,
-    pub(crate) choices: u64,
-    /// Reserve what is expected also where the cap is higher.
-    pub(crate) by_expectation: bool,
-    /// Whether the request makes tokens at all.
-    pub(crate) generates: bool,
-}
-
-impl Needs {
-    /// Output tokens to be reserved; `expected` for each choice, when a limit has its own.
-    pub(crate) fn output(&self, expected: Option<u64>) -> u64 {
-        let expected = expected.unwrap_or(self.expected_output);
-        let expected = expected.saturating_mul(self.choices);
-        match self.output_cap {
-            Some(cap) if self.by_expectation => cap.min(expected),
-            Some(cap) => cap,
-            None => expected,
-        }
-    }
-}
-
 impl Limit {
-    /// The request headers the limit looks at.
-    pub(crate) fn headers(&self) -> Vec<String> {
-        let matched = self.matches.headers.iter().map(|(name, _)| name.clone());
-        let counted = self.per.iter().filter_map(|part| match part {
-            PerSettings::Header(name) => Some(name.clone()),
-            _ => None,
-        });
-        matched.chain(counted).collect()
-    }
-
-    /// What a request has to leave at this limit; none when the limit is not for it.
-    ///
-    /// # Errors
-    /// The refusal of a caller who has no identity and needs one.
-    pub(crate) fn charge(
-        &self,
-        subject: &Subject<'_>,
-        needs: &Needs,
-    ) -> Result<Option<Charge>, Refused> {
-        if !self.matches.holds_but_for_identity(subject) {
-            return Ok(None);
-        }
-        let by_identity = !self.matches.identity.0.is_empty();
-        let stand_in;
-        let identity = match subject.identity {
-            Some(identity) => Some(identity),
-            None if by_identity || self.per.contains(&PerSettings::Identity) => {
-                stand_in = match self.on_missing_identity.stand_in() {
-                    // What is only tried out refuses nobody.
-                    Err(_) if self.shadow => return Ok(None),
-                    Err(refused) => return Err(refused),
-                    Ok(None) => return Ok(None),
-                    Ok(stand_in) => stand_in,
-                };
-                stand_in.as_ref()
-            }
-            None => None,
-        };
-        if by_identity && !identity.is_some_and(|i| any(&self.matches.identity, &[i.as_str()])) {
-            return Ok(None);
-        }
-        let identity = identity.map_or("", Identity::as_str).as_bytes();
-        let mut parts: Vec<&[u8]> = Vec::with_capacity(self.per.len() * 2);
-        for part in &self.per {
-            let (kind, value): (&[u8], &[u8]) = match part {
-                PerSettings::Identity => (b"identity", identity),
-                PerSettings::Model => (b"model", subject.model.as_bytes()),
-                PerSettings::Api => (b"api", subject.api.name().as_bytes()),
-                PerSettings::Provider => (b"provider", subject.provider.as_bytes()),
-                PerSettings::Route => (b"route", subject.route.as_bytes()),
-                PerSettings::Header(name) => {
-                    let mut values = subject.headers.all(name);
-                    let value = values.next().unwrap_or_default();
-                    if values.next().is_some() {
-                        return Err(Refused::ambiguous(name));
-                    }
-                    parts.push(b"header");
-                    (name.as_bytes(), value)
-                }
-            };
-            parts.push(kind);
-            parts.push(value);
-        }
-        Ok(Some(Charge {
-            table: Rc::clone(&self.table),
-            window: self.window,
-            owner: Owner::of_bytes(parts),
-            amount: self.reserved(needs),
-        }))
-    }
-
-    /// The most a request can use.
-    fn reserved(&self, needs: &Needs) -> u64 {
+    /// The most a request can use of it.
+    pub(crate) fn reserved(&self, asked: &Asked) -> u64 {
         if self.counts == Counts::Requests {
             return 1;
         }
-        if !needs.generates {
+        if !asked.generates {
             return 0;
         }
-        let output = needs.output(self.expected_output);
+        let expected = self.expected_output.unwrap_or(asked.expected_output);
+        let expected = expected.saturating_mul(asked.choices);
+        let output = match asked.output_cap {
+            Some(cap) if self.by_expectation => cap.min(expected),
+            Some(cap) => cap,
+            None => expected,
+        };
         let dearest_input = self.weights.cached.max(1000);
         let dearest_output = self.weights.output.max(self.weights.reasoning);
-        self.weighed([(needs.input, dearest_input)], [(output, dearest_output)])
+        self.weighed(
+            &[(asked.prompt.tokens, dearest_input)],
+            &[(output, dearest_output)],
+        )
     }
 
-    /// What a request has used.
+    /// What a request has used of it.
     pub(crate) fn used(&self, spent: &Spent) -> u64 {
         if self.counts == Counts::Requests {
             return u64::from(spent.answered);
         }
-        let cached = spent.cached.min(spent.input);
-        let reasoning = spent.reasoning.min(spent.output);
+        let usage = &spent.usage;
+        let cached = usage.cache_read.min(usage.input);
+        let reasoning = usage.reasoning.min(usage.output);
+        let Weights {
+            cached: cached_weight,
+            output,
+            reasoning: reasoning_weight,
+        } = self.weights;
         self.weighed(
-            [(spent.input - cached, 1000), (cached, self.weights.cached)],
-            [
-                (spent.output - reasoning, self.weights.output),
-                (reasoning, self.weights.reasoning),
+            &[(usage.input - cached, 1000), (cached, cached_weight)],
+            &[
+                (usage.output - reasoning, output),
+                (reasoning, reasoning_weight),
             ],
         )
     }
 
     /// Tokens by what they count, rounded up.
-    fn weighed<const I: usize, const O: usize>(
-        &self,
-        input: [(u64, u64); I],
-        output: [(u64, u64); O],
-    ) -> u64 {
+    fn weighed(&self, input: &[(u64, u64)], output: &[(u64, u64)]) -> u64 {
         let sum = |tokens: &[(u64, u64)]| -> u128 {
-            let weighed = tokens
-                .iter()
-                .map(|&(n, weight)| u128::from(n) * u128::from(weight));
-            weighed.sum()
+            let weighed = |&(n, weight): &(u64, u64)| u128::from(n) * u128::from(weight);
+            tokens.iter().map(weighed).sum()
         };
         let permille = match self.counts {
             Counts::Requests => 0,
-            Counts::Total => sum(&input) + sum(&output),
-            Counts::Input => sum(&input),
-            Counts::Output => sum(&output),
+            Counts::Total => sum(input) + sum(output),
+            Counts::Input => sum(input),
+            Counts::Output => sum(output),
         };
         u64::try_from(permille.div_ceil(1000)).unwrap_or(u64::MAX)
     }
@@ -237,25 +115,5 @@ impl Limit {
             Counts::Input => Counted::InputTokens,
             Counts::Output => Counted::OutputTokens,
         }
-    }
-}
-
-fn any(globs: &OneOrMany<Glob>, names: &[&str]) -> bool {
-    globs.0.is_empty()
-        || globs
-            .0
-            .iter()
-            .any(|glob| names.iter().any(|name| glob.matches(name)))
-}
-
-impl Match {
-    fn holds_but_for_identity(&self, subject: &Subject<'_>) -> bool {
-        any(&self.model, &[subject.model, subject.asked])
-            && any(&self.provider, &[subject.provider])
-            && (self.api.0.is_empty() || self.api.0.contains(&subject.api))
-            && self.headers.iter().all(|(name, glob)| {
-                let mut values = subject.headers.all(name);
-                values.any(|v| std::str::from_utf8(v).is_ok_and(|v| glob.matches(v)))
-            })
     }
 }

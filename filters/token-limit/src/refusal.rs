@@ -91,27 +91,27 @@ impl NoRoom<'_> {
         };
         let on = format!("for {model} on {what} per {words}{acronym}");
         let wanted = self.wanted;
-        let Some(retry_ms) = self.retry_ms else {
-            let most = match self.limit.window {
-                Window::Bucket { burst, .. } => burst,
-                Window::Quota { limit, .. } => limit,
-            };
+        let most = match self.limit.window {
+            Window::Bucket { burst, .. } => burst,
+            Window::Quota { limit, .. } => limit,
+        };
+        if wanted > most {
             return format!(
                 "Request too large {on}: Limit {most}, Requested {wanted}. The input or output \
                  tokens must be reduced in order to run successfully."
             );
-        };
+        }
         let used = limit.saturating_sub(remaining);
-        let retry = go_duration(retry_ms);
-        match self.limit.window {
-            Window::Bucket { .. } => format!(
-                "Rate limit reached {on}: Limit {limit}, Used {used}, Requested {wanted}. Please \
-                 try again in {retry}."
-            ),
-            Window::Quota { .. } => format!(
-                "You exceeded your current quota {on}: Limit {limit}, Used {used}, Requested \
-                 {wanted}. It begins anew in {retry}."
-            ),
+        let retry = self.retry_ms.map(go_duration);
+        let numbers = format!("{on}: Limit {limit}, Used {used}, Requested {wanted}.");
+        match (self.limit.window, retry) {
+            (Window::Bucket { .. }, Some(retry)) => {
+                format!("Rate limit reached {numbers} Please try again in {retry}.")
+            }
+            (Window::Quota { .. }, Some(retry)) => {
+                format!("You exceeded your current quota {numbers} It begins anew in {retry}.")
+            }
+            (_, None) => format!("You exceeded your current quota {numbers}"),
         }
     }
 }

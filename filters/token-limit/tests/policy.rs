@@ -1135,7 +1135,7 @@ fn bad_configurations_name_their_place() {
         ),
         (
             r#"{"limits":[{"name":"a","window":"day","tokens":1,"burst":2}]}"#,
-            "at `limits[0].burst`: a quota of a day has none",
+            "at `limits[0].burst`: a quota (`day`) has none",
         ),
         (
             r#"{"limits":[{"name":"a","window":"day","tokens":1,"utc_offset":"2"}]}"#,

@@ -2,8 +2,9 @@
 
 use super::{Cursor, Kind, Span};
 
-/// The elements of a list, the last of them perhaps cut off; none when `json` is no list.
-pub fn elements(json: &[u8]) -> Option<Vec<&[u8]>> {
+/// Where the elements of a list stand, the last of them perhaps cut off; none when `json` is no
+/// list.
+pub fn elements(json: &[u8]) -> Option<Vec<Span>> {
     let mut cursor = Cursor::lenient(json).ok()?;
     if cursor.kind().ok()? != Kind::Array {
         return None;
@@ -15,7 +16,9 @@ pub fn elements(json: &[u8]) -> Option<Vec<&[u8]>> {
         let start = cursor.position();
         let skipped = cursor.skip();
         let end = skipped.as_ref().map_or(json.len(), |span| span.end);
-        elements.extend(json.get(start..end));
+        if start < end {
+            elements.push(start..end);
+        }
         skipped.map(drop)
     });
     Some(elements)
@@ -59,8 +62,12 @@ mod tests {
             ("[{},", Some(vec!["{}"])),
         ] {
             let found = elements(json.as_bytes());
-            let expected: Option<Vec<&[u8]>> =
-                expected.map(|e| e.into_iter().map(str::as_bytes).collect());
+            let found: Option<Vec<_>> = found.map(|spans| {
+                spans
+                    .into_iter()
+                    .map(|span| json.get(span).unwrap())
+                    .collect()
+            });
             assert_eq!(found, expected, "{json}");
         }
     }

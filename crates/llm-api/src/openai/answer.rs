@@ -233,7 +233,12 @@ fn answer_field<'a>(cursor: &mut Cursor<'a>, field: usize, answer: &mut Answer<'
     match field {
         0 => answer.take_model(cursor)?,
         1 if cursor.kind()? == Kind::Null => answer.null_usage = Some(cursor.skip()?),
-        1 => usage(cursor, &mut answer.reported)?,
+        1 => {
+            cursor.kind()?;
+            let start = cursor.position();
+            usage(cursor, &mut answer.reported)?;
+            answer.usage_span = Some(start..cursor.position());
+        }
         2 => answer.service_tier = cursor.string_or_skip()?.or(answer.service_tier),
         _ => answer.take_error(cursor)?,
     }

@@ -1,4 +1,4 @@
-//! What an exchange has used, from what its answer told and from what was seen of it.
+//! What an exchange has used.
 
 use weir_llm_api::json::Text;
 use weir_llm_api::{Channel, Output, Spoken, Usage};
@@ -12,7 +12,7 @@ const MAX_CHANNELS: usize = 32;
 
 /// Where the numbers come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
     /// The provider's usage.
     Usage,
     /// Counted with the model's own tokenizer.
@@ -22,7 +22,8 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(crate) const fn name(self) -> &'static str {
+    /// Its name in facts and metrics.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Usage => "usage",
             Self::Counted => "counted",
@@ -31,71 +32,58 @@ impl Source {
     }
 }
 
-/// Tokens an exchange has used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Spent {
-    /// Of the prompt, cache reads and writes included.
-    pub(crate) input: u64,
-    /// Of the answer, reasoning included.
-    pub(crate) output: u64,
-    /// Part of `input` read from a cache.
-    pub(crate) cached: u64,
-    /// Part of `output` spent on reasoning.
-    pub(crate) reasoning: u64,
-    pub(crate) source: Source,
+/// What an exchange has used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// Tokens, as [`Usage`] has them.
+    pub usage: Usage,
+    /// Where they come from.
+    pub source: Source,
+    /// The tier that was served, as the provider names it.
+    pub service_tier: Option<String>,
     /// Whether the upstream took the request on at all.
-    pub(crate) answered: bool,
+    pub answered: bool,
 }
 
 impl Spent {
     /// Nothing, for an exchange the upstream did nothing for.
-    pub(crate) const fn nothing(answered: bool) -> Self {
+    pub fn nothing(answered: bool) -> Self {
         Self {
-            input: 0,
-            output: 0,
-            cached: 0,
-            reasoning: 0,
+            usage: Usage::default(),
             source: Source::Counted,
+            service_tier: None,
             answered,
         }
     }
 
-    pub(crate) const fn total(&self) -> u64 {
-        self.input.saturating_add(self.output)
-    }
-
-    /// By a usage that tells of the whole exchange.
-    pub(crate) const fn of(usage: &Usage) -> Self {
+    /// By the provider's word.
+    pub(crate) fn of(usage: &Usage) -> Self {
         Self {
-            input: usage.input,
-            output: usage.output,
-            cached: usage.cache_read,
-            reasoning: usage.reasoning,
+            usage: *usage,
             source: Source::Usage,
-            answered: true,
+            ..Self::nothing(true)
         }
     }
 
     /// By our own counts.
-    pub(crate) const fn counted(input: u64, output: u64, exact: bool) -> Self {
+    pub(crate) fn counted(input: u64, output: u64, exact: bool) -> Self {
+        let mut usage = Usage::default();
+        (usage.input, usage.output) = (input, output);
         Self {
-            input,
-            output,
-            cached: 0,
-            reasoning: 0,
+            usage,
             source: if exact {
                 Source::Counted
             } else {
                 Source::Estimated
             },
-            answered: true,
+            ..Self::nothing(true)
         }
     }
 }
 
 /// Counts the text of an answer as it comes, in case nobody else does.
 #[derive(Debug)]
-pub(crate) struct AnswerCounter {
+pub struct AnswerCounter {
     family: Family,
     channels: Vec<(Channel, String)>,
     tokens: u64,
@@ -103,7 +91,8 @@ pub(crate) struct AnswerCounter {
 }
 
 impl AnswerCounter {
-    pub(crate) fn new(family: Family) -> Self {
+    /// Nothing yet.
+    pub fn new(family: Family) -> Self {
         Self {
             family,
             channels: Vec::new(),
@@ -114,7 +103,7 @@ impl AnswerCounter {
 
     /// Tokens so far, and whether that is exact: tool calls are framed in ways that only the
     /// provider knows, thoughts are shown in part.
-    pub(crate) fn count(&self) -> (u64, bool) {
+    pub fn count(&self) -> (u64, bool) {
         let rest: u64 = self
             .channels
             .iter()
@@ -133,14 +122,13 @@ impl AnswerCounter {
 impl Output for AnswerCounter {
     fn text(&mut self, channel: Channel, text: Text<'_>) {
         self.exact &= channel.spoken == Spoken::Content;
-        let full = self.channels.len() == MAX_CHANNELS;
-        let at = self
+        let known = self
             .channels
             .iter()
             .position(|(known, _)| *known == channel);
-        let at = match at {
+        let at = match known {
             Some(at) => at,
-            None if full => MAX_CHANNELS - 1,
+            None if self.channels.len() == MAX_CHANNELS => MAX_CHANNELS - 1,
             None => {
                 self.channels.push((channel, String::new()));
                 self.channels.len() - 1

@@ -1,0 +1,28 @@
+//! What an exchange uses: its prompt counted before it leaves, its answer read as it comes, and
+//! whatever is limited by that reserved in between. token-limit writes it in tokens, cost in money;
+//! both must come to the same numbers.
+//!
+//! - [`Models`]: how the tokens of a model are counted and what it is called in metrics.
+//! - [`Asked`]: a request: its model, its prompt's tokens, the most it may answer.
+//! - [`Share`]: which requests a limit is for, and whose share of it they use.
+//! - [`Windowed`]: in what time.
+//! - [`Held`], [`reserve`]: reservations over several limits, and their settling.
+//! - [`Reading`]: the answer, read for its usage and its text.
+//! - [`Spent`]: what it came to, however the exchange ended.
+
+mod answer;
+mod asked;
+mod held;
+mod models;
+mod prompt;
+mod share;
+mod spent;
+mod window;
+
+pub use answer::{Known, Note, Reading, Seen};
+pub use asked::Asked;
+pub use held::{Held, Limited, reserve};
+pub use models::{ModelSettings, Models, bounded, label_value};
+pub use share::{MatchSettings, Part, Share, Subject};
+pub use spent::{AnswerCounter, Source, Spent};
+pub use window::Windowed;
