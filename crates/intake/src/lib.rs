@@ -6,9 +6,10 @@ mod head;
 mod refused;
 
 use serde::Deserialize;
-use weir_llm_api::{Api, Call, recognise, segments};
+use weir_llm_api::error::{Reason, Refusal};
+use weir_llm_api::{Api, Call, disguised, recognise, segments};
 use weir_policy::names::{fact, metric};
-use weir_policy::{ConfigError, Cx, Glob, Headers, Identity, IdentitySource, identity};
+use weir_policy::{ConfigError, Cx, Glob, Headers, Identity, IdentitySource, Level, identity};
 
 pub use head::{oddly_spelt, plain_encoding, readable, well_formed};
 pub use refused::{Refused, invalid};
@@ -183,6 +184,55 @@ impl Intake {
         Ok(identity)
     }
 
+    /// Looks at a request's headers: is it ours, may it go on, who sends it. `watched` are the names
+    /// of headers that will be looked at later.
+    pub fn head(&self, cx: &mut Cx<'_>, headers: &Headers, watched: &[String]) -> Head {
+        let path = String::from_utf8_lossy(headers.get(":path").unwrap_or_default()).into_owned();
+        let method = headers.text(":method").unwrap_or_default();
+        let Some(call) = self.call(cx, method, &path) else {
+            return match disguised(method, &path) {
+                Some(api) => Head::Refused(by_path_alone(api), oddly_spelt()),
+                None => Head::Foreign,
+            };
+        };
+        cx.effects.fact(fact::API, call.api.name());
+        let identity = match well_formed(headers).and_then(|()| self.identify(cx, headers)) {
+            Ok(identity) => identity,
+            Err(refused) => return Head::Refused(call, refused),
+        };
+        // An answer has to be read, which cannot be done in a compressed one.
+        if headers.has("accept-encoding") {
+            cx.effects.remove_request_header("accept-encoding");
+        }
+        let watched = watched
+            .iter()
+            .flat_map(|name| headers.all(name).map(move |value| (name.as_bytes(), value)));
+        Head::Ours(Ours {
+            call,
+            identity,
+            watched: watched.collect(),
+            readable: readable(headers),
+        })
+    }
+
+    /// A body that cannot be read: its refusal, or none when it is to pass.
+    pub fn unreadable(
+        &self,
+        cx: &mut Cx<'_>,
+        api: Api,
+        refusal: Refusal,
+        details: &'static str,
+    ) -> Option<Refused> {
+        self.count_unreadable(cx, api, "request");
+        let log = format!("unreadable body: {}", refusal.message);
+        if self.on_unreadable == OnUnreadable::Reject {
+            return Some(Refused::blocked(refusal, details, log));
+        }
+        let line = format!("{}: {log}, passed", self.filter);
+        cx.effects.log(Level::Info, line);
+        None
+    }
+
     /// Counts a body that could not be read; `direction` is `request` or `response`.
     pub fn count_unreadable(&self, cx: &mut Cx<'_>, api: Api, direction: &'static str) {
         let labels = [
@@ -192,6 +242,36 @@ impl Intake {
         ];
         cx.effects.count(metric::UNREADABLE, &labels, 1);
     }
+}
+
+/// What the headers of a request say.
+#[derive(Debug)]
+pub enum Head {
+    /// It is none of ours.
+    Foreign,
+    /// It must not go on.
+    Refused(Call, Refused),
+    /// It is one of ours.
+    Ours(Ours),
+}
+
+/// A request of ours, by its headers.
+#[derive(Debug)]
+pub struct Ours {
+    /// What is called.
+    pub call: Call,
+    /// Who calls, if any source says.
+    pub identity: Option<Identity>,
+    /// The headers that will be looked at later.
+    pub watched: Headers,
+    /// Whether the headers promise a body that can be read.
+    pub readable: Result<(), Refusal>,
+}
+
+/// The refusal of a body larger than `limit`.
+pub fn too_large(limit: usize) -> Refusal {
+    let text = format!("The request body is larger than {limit} bytes.");
+    Refusal::new(Reason::TooLarge, text)
 }
 
 fn by_path_alone(api: Api) -> Call {

@@ -24,6 +24,8 @@ pub enum Effect {
     RemoveRequestHeader(String),
     /// Set a response header, replacing every value it has.
     SetResponseHeader(String, Vec<u8>),
+    /// Set a trailer of the response, in the step that sees the end of its body.
+    SetResponseTrailer(String, Vec<u8>),
     /// Leave a fact for access logs and other filters: filter state `wasm.weir.<name>`.
     Fact(&'static str, String),
     /// Add to a counter. The string is the full metric name, labels included.
@@ -54,6 +56,13 @@ impl Effects {
     pub fn set_response_header(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.0
             .push(Effect::SetResponseHeader(name.to_owned(), value.into()));
+    }
+
+    /// Sets a trailer of the response. Only in the step that sees the end of its body, and only for a
+    /// body that goes on in pieces.
+    pub fn set_response_trailer(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        self.0
+            .push(Effect::SetResponseTrailer(name.to_owned(), value.into()));
     }
 
     /// Leaves a fact; `name` is one of [`names::fact`](crate::names::fact).

@@ -23,6 +23,8 @@ pub struct Outcome {
     pub facts: BTreeMap<String, String>,
     /// Counters by full name.
     pub counters: BTreeMap<String, u64>,
+    /// Trailers set on the answer.
+    pub trailers: BTreeMap<String, String>,
     /// Lines in the operator's log.
     pub log: Vec<String>,
 }
@@ -375,11 +377,17 @@ impl Simulated {
         match map {
             Map::Request => state.request.clone(),
             Map::Response => state.response.clone(),
+            Map::ResponseTrailers => Vec::new(),
         }
     }
 
     fn change(&self, map: Map, name: &str, value: Option<&[u8]>) -> Result<(), Status> {
         let mut state = self.state.borrow_mut();
+        if map == Map::ResponseTrailers {
+            let value = String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+            state.outcome.trailers.insert(name.to_owned(), value);
+            return Ok(());
+        }
         if self.refuse_header_changes && map == Map::Request {
             return Err(Status(10));
         }
@@ -391,7 +399,7 @@ impl Simulated {
         }
         let headers = match map {
             Map::Request => &mut state.request,
-            Map::Response => &mut state.response,
+            Map::Response | Map::ResponseTrailers => &mut state.response,
         };
         let place = headers.iter().position(|(n, _)| n == name);
         headers.retain(|(n, _)| n != name);

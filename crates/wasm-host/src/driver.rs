@@ -437,6 +437,9 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 Effect::SetResponseHeader(name, value) => {
                     self.host.set_header(Map::Response, name, value)
                 }
+                Effect::SetResponseTrailer(name, value) => {
+                    self.host.set_header(Map::ResponseTrailers, name, value)
+                }
                 Effect::Fact(name, value) => {
                     let key = format!("{}{name}", fact::PREFIX);
                     self.host.set_property(&key, value.as_bytes())
@@ -458,6 +461,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 let call = match effect {
                     Effect::RemoveRequestHeader(_) => "remove_header",
                     Effect::Fact(..) => "set_property",
+                    Effect::SetResponseTrailer(..) => "set_trailer",
                     _ => "set_header",
                 };
                 self.failure(call, status);

@@ -14,6 +14,8 @@ pub enum Map {
     Request,
     /// Of the response.
     Response,
+    /// Of the response, behind its body.
+    ResponseTrailers,
 }
 
 /// Body of one side.

@@ -228,6 +228,7 @@ const fn map_type(map: Map) -> u32 {
     match map {
         Map::Request => 0,
         Map::Response => 2,
+        Map::ResponseTrailers => 3,
     }
 }
 

@@ -16,9 +16,9 @@ mod strip;
 use std::rc::Rc;
 
 use weir_intake::{
-    OnUnreadable, Refused, invalid, oddly_spelt, plain_encoding, readable, well_formed,
+    Refused, invalid, oddly_spelt, plain_encoding, readable, too_large, well_formed,
 };
-use weir_llm_api::error::{Reason, Refusal};
+use weir_llm_api::error::Refusal;
 use weir_llm_api::json::{Text, escape};
 use weir_llm_api::{Api, Call, Dialect, Edit, PathModel, PromptSize, Request, disguised, splice};
 use weir_policy::names::{OTHER, fact, metric};
@@ -176,9 +176,7 @@ impl Exchange for Routing {
         let body = match body {
             Ok(body) => body,
             Err(TooLarge { limit }) => {
-                let text = format!("The request body is larger than {limit} bytes.");
-                let refusal = Refusal::new(Reason::TooLarge, text);
-                return self.unreadable(cx, refusal, "weir_body_too_large");
+                return self.unreadable(cx, too_large(limit), "weir_body_too_large");
             }
         };
         let mut size = PromptSize::default();
@@ -394,13 +392,10 @@ impl Routing {
         let Some(call) = self.call.clone() else {
             return BodyAnswer::Pass;
         };
-        self.config.intake.count_unreadable(cx, call.api, "request");
-        let log = format!("unreadable body: {}", refusal.message);
-        if self.config.intake.on_unreadable == OnUnreadable::Reject {
-            return BodyAnswer::Reply(self.refuse(cx, Refused::blocked(refusal, details, log)));
+        let config = Rc::clone(&self.config);
+        if let Some(refused) = config.intake.unreadable(cx, call.api, refusal, details) {
+            return BodyAnswer::Reply(self.refuse(cx, refused));
         }
-        cx.effects
-            .log(Level::Info, format!("{}: {log}, passed", ModelRouter::NAME));
         cx.effects
             .set_request_header(&self.config.headers.api, call.api.name());
         cx.effects.fact(fact::VERDICT, "allowed");

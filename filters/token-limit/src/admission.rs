@@ -43,7 +43,9 @@ impl Metering {
     pub(crate) fn judge(&mut self, cx: &mut Cx<'_>, call: &Call, body: &[u8]) -> BodyAnswer {
         let mut asked = match Asked::read(cx, &self.config.models, call, body) {
             Ok(asked) => asked,
-            Err(fault) => return self.unreadable(cx, invalid(&fault), "weir_unreadable_body"),
+            Err(fault) => {
+                return self.unreadable(cx, call.api, invalid(&fault), "weir_unreadable_body");
+            }
         };
         if !self.config.include_usage {
             asked.usage_edit = None;
@@ -57,9 +59,12 @@ impl Metering {
     }
 
     /// Lets a request through that could not be read, if its kind of requests still may.
-    pub(crate) fn pass_unread(&mut self, cx: &mut Cx<'_>, call: &Call) -> BodyAnswer {
-        let asked = Asked::unread(cx, &self.config.models, call);
-        match self.admit(cx, call, &asked) {
+    pub(crate) fn pass_unread(&mut self, cx: &mut Cx<'_>) -> BodyAnswer {
+        let Some(call) = self.call.clone() else {
+            return BodyAnswer::Pass;
+        };
+        let asked = Asked::unread(cx, &self.config.models, &call);
+        match self.admit(cx, &call, &asked) {
             Ok(()) => {
                 cx.effects.fact(fact::RULE, "on_unreadable");
                 BodyAnswer::Pass

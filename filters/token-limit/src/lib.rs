@@ -13,14 +13,14 @@ mod settlement;
 
 use std::rc::Rc;
 
-use weir_intake::{OnUnreadable, Refused, oddly_spelt, readable, well_formed};
-use weir_llm_api::error::{Reason, Refusal};
-use weir_llm_api::{Call, disguised};
+use weir_intake::{Head, Refused, too_large};
+use weir_llm_api::error::Refusal;
+use weir_llm_api::{Api, Call, Dialect};
 use weir_metering::Spent;
-use weir_policy::names::{OTHER, fact, metric};
+use weir_policy::names::{OTHER, metric};
 use weir_policy::{
     BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
-    Level, Policy, Reply, ResponseAnswer, TooLarge,
+    Policy, Reply, ResponseAnswer, TooLarge,
 };
 
 use crate::admission::Admitted;
@@ -86,42 +86,27 @@ pub struct Metering {
 impl Exchange for Metering {
     fn request_headers(&mut self, cx: &mut Cx<'_>, headers: &Headers) -> HeadAnswer {
         let config = Rc::clone(&self.config);
-        let path = String::from_utf8_lossy(headers.get(":path").unwrap_or_default()).into_owned();
-        let method = headers.text(":method").unwrap_or_default();
-        let Some(call) = config.intake.call(cx, method, &path) else {
-            return match disguised(method, &path) {
-                Some(api) => {
-                    HeadAnswer::Reply(oddly_spelt().reply(TokenLimit::NAME, cx, api.dialect()))
-                }
-                None => HeadAnswer::Ignore,
-            };
+        let ours = match config.intake.head(cx, headers, &config.watched_headers) {
+            Head::Foreign => return HeadAnswer::Ignore,
+            Head::Refused(call, refused) => {
+                self.call = Some(call);
+                return HeadAnswer::Reply(self.refuse(cx, refused));
+            }
+            Head::Ours(ours) => ours,
         };
-        cx.effects.fact(fact::API, call.api.name());
+        let api = ours.call.api;
+        self.call = Some(ours.call);
+        self.identity = ours.identity;
+        self.watched = ours.watched;
         // Envoy's rate limit filters want a number from the very beginning.
         leave_facts(cx, &Spent::nothing(false));
-        self.call = Some(call);
-
-        let identity = well_formed(headers).and_then(|()| config.intake.identify(cx, headers));
-        match identity {
-            Ok(identity) => self.identity = identity,
-            Err(refused) => return HeadAnswer::Reply(self.refuse(cx, refused)),
-        }
-        self.watched = config
-            .watched_headers
-            .iter()
-            .flat_map(|name| headers.all(name).map(move |value| (name.as_bytes(), value)))
-            .collect();
-        // An answer is read for its usage, which cannot be done in a compressed one.
-        if headers.has("accept-encoding") {
-            cx.effects.remove_request_header("accept-encoding");
-        }
-        if let Err(refusal) = readable(headers) {
-            return match self.unreadable(cx, refusal, "weir_unreadable_body") {
+        match ours.readable {
+            Ok(()) => HeadAnswer::NeedBody,
+            Err(refusal) => match self.unreadable(cx, api, refusal, "weir_unreadable_body") {
                 BodyAnswer::Reply(reply) => HeadAnswer::Reply(reply),
                 _ => HeadAnswer::Pass,
-            };
+            },
         }
-        HeadAnswer::NeedBody
     }
 
     fn request_body(&mut self, cx: &mut Cx<'_>, body: Result<&[u8], TooLarge>) -> BodyAnswer {
@@ -131,9 +116,7 @@ impl Exchange for Metering {
         match body {
             Ok(body) => self.judge(cx, &call, body),
             Err(TooLarge { limit }) => {
-                let text = format!("The request body is larger than {limit} bytes.");
-                let refusal = Refusal::new(Reason::TooLarge, text);
-                self.unreadable(cx, refusal, "weir_body_too_large")
+                self.unreadable(cx, call.api, too_large(limit), "weir_body_too_large")
             }
         }
     }
@@ -180,21 +163,15 @@ impl Metering {
     fn unreadable(
         &mut self,
         cx: &mut Cx<'_>,
+        api: Api,
         refusal: Refusal,
         details: &'static str,
     ) -> BodyAnswer {
-        let Some(call) = self.call.clone() else {
-            return BodyAnswer::Pass;
-        };
         let config = Rc::clone(&self.config);
-        config.intake.count_unreadable(cx, call.api, "request");
-        let log = format!("unreadable body: {}", refusal.message);
-        if config.intake.on_unreadable == OnUnreadable::Reject {
-            return BodyAnswer::Reply(self.refuse(cx, Refused::blocked(refusal, details, log)));
+        match config.intake.unreadable(cx, api, refusal, details) {
+            Some(refused) => BodyAnswer::Reply(self.refuse(cx, refused)),
+            None => self.pass_unread(cx),
         }
-        let line = format!("{}: {log}, passed", TokenLimit::NAME);
-        cx.effects.log(Level::Info, line);
-        self.pass_unread(cx, &call)
     }
 
     fn refuse(&mut self, cx: &mut Cx<'_>, refused: Refused) -> Reply {
@@ -202,7 +179,7 @@ impl Metering {
         let dialect = self
             .call
             .as_ref()
-            .map_or(weir_llm_api::Dialect::Problem, |c| c.api.dialect());
+            .map_or(Dialect::Problem, |c| c.api.dialect());
         refused.reply(TokenLimit::NAME, cx, dialect)
     }
 }
