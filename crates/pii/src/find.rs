@@ -1,7 +1,10 @@
 //! The finders: what looks at a place once something there set it off.
 
 pub(crate) mod card;
+pub(crate) mod columns;
+mod date;
 pub(crate) mod email;
+mod keyed;
 pub(crate) mod label;
 pub(crate) mod name;
 pub(crate) mod net;

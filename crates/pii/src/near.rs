@@ -325,6 +325,13 @@ pub(crate) struct Seen {
     hint: Vec<Hit>,
 }
 
+impl Seen {
+    /// Whether the hint says anything.
+    pub(crate) fn any(&self) -> bool {
+        !self.hint.is_empty()
+    }
+}
+
 struct Hit {
     start: usize,
     end: usize,

@@ -61,6 +61,7 @@ pub(crate) fn normal(normal: Normal, raw: &str) -> String {
             .collect(),
         Normal::Email => email(raw),
         Normal::Phone => phone(raw),
+        Normal::Ip if !raw.contains(':') => raw.to_owned(),
         Normal::Ip => raw
             .parse::<std::net::IpAddr>()
             .map_or_else(|_| raw.to_owned(), |address| address.to_string()),
@@ -112,8 +113,8 @@ fn phone(raw: &str) -> String {
         format!("+1{plain}")
     } else if plain.len() == 11
         && plain.starts_with('1')
-        && matches!(plain.as_bytes().get(1), Some(b'2'..=b'9'))
-        && raw.len() > 11
+        // 13 to 19 in one piece is a mobile number in China.
+        && (plain.starts_with("12") || !raw.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
     {
         format!("+{plain}")
     } else {

@@ -137,22 +137,8 @@ impl Scanner {
         let bytes = folded
             .as_ref()
             .map_or(text.as_bytes(), |folded| &folded.text);
-        let mut scan = Scan {
-            scanner: self,
-            text: Bytes(bytes),
-            hint,
-            seen: self.words.hint(hint),
-            value_end: 0,
-            nested: 0,
-            candidates: Vec::new(),
-        };
-        scan.literals();
-        if let Some(row) = self.shapes.email {
-            find::email::walk(&mut scan, row);
-        }
-        find::number::walk(&mut scan);
-        self.own.find(&mut scan);
-        let Scan { mut candidates, .. } = scan;
+        let mut candidates = self.candidates(Bytes(bytes), hint);
+        find::columns::walk(self, Bytes(bytes), &mut candidates);
         resolve::resolve(&mut candidates);
         for candidate in &candidates {
             let span = match &folded {
@@ -186,6 +172,38 @@ impl Scanner {
                 });
             }
         }
+    }
+
+    /// Everything that may be a finding, in no order.
+    pub(crate) fn candidates(&self, text: Bytes<'_>, hint: Option<&str>) -> Vec<Candidate> {
+        let mut scan = Scan {
+            scanner: self,
+            text,
+            hint,
+            seen: self.words.hint(hint),
+            value_end: 0,
+            nested: 0,
+            candidates: Vec::new(),
+        };
+        scan.literals();
+        if let Some(row) = self.shapes.email {
+            find::email::walk(&mut scan, row);
+        }
+        find::number::walk(&mut scan);
+        self.own.find(&mut scan);
+        scan.candidates
+    }
+
+    /// Whether a text under this heading would be looked at with other eyes.
+    pub(crate) fn heeds(&self, heading: &str) -> bool {
+        let label = |hit: aho_corasick::Match| {
+            matches!(
+                self.leads.get(hit.pattern().as_usize()),
+                Some(Lead::Label(..))
+            )
+        };
+        self.literals.find_overlapping_iter(heading).any(label)
+            || self.words.hint(Some(heading)).any()
     }
 
     /// How much memory the literals and words take, without the operator's own patterns.

@@ -86,11 +86,9 @@ pub(crate) fn hex_groups(scan: &mut Scan<'_>, word: Word, done: &mut Done) {
         .rev()
         .position(|&byte| !part(byte));
     let start = word.start - back.unwrap_or(most);
-    let forth = text
-        .slice(word.end, word.end + 50)
-        .iter()
-        .position(|&byte| !part(byte));
-    let mut end = word.end + forth.unwrap_or(50);
+    let rest = text.slice(word.end, word.end + 50);
+    let forth = rest.iter().position(|&byte| !part(byte));
+    let mut end = word.end + forth.unwrap_or(rest.len());
     done.hex = end;
     let raw = text.slice(start, end);
     if let Some(row) = scan.scanner.shapes.mac

@@ -84,6 +84,9 @@ fn look(scan: &mut Scan<'_>, word: Word, done: &mut Done) {
             }
         }
     }
+    if let Some(row) = scanner.shapes.iban {
+        iban(scan, row, word);
+    }
     if word.pure {
         if let Some(row) = scanner.shapes.card {
             card::card(scan, row, word);
@@ -104,9 +107,6 @@ fn mixed(scan: &mut Scan<'_>, word: Word) {
     let text = scan.text;
     let shapes = &scan.scanner.shapes;
     let raw = text.slice(word.start, word.end);
-    if let Some(row) = shapes.iban {
-        iban(scan, row, word);
-    }
     if let Some(row) = shapes.crypto {
         let ethereum = raw.len() == 42
             && raw.starts_with(b"0x")
@@ -163,18 +163,29 @@ pub(crate) fn bech32(scan: &mut Scan<'_>, row: usize, at: usize) {
 
 fn iban(scan: &mut Scan<'_>, row: usize, word: Word) {
     let text = scan.text;
+    // `DE 89 …`: the country stands apart.
+    let apart = word.pure && word.len() == 2 && text.before(word.start) == b' ';
+    let start = if apart {
+        word.start.saturating_sub(3)
+    } else {
+        word.start
+    };
     let country = [
-        text.at(word.start).to_ascii_uppercase(),
-        text.at(word.start + 1).to_ascii_uppercase(),
+        text.at(start).to_ascii_uppercase(),
+        text.at(start + 1).to_ascii_uppercase(),
     ];
+    let digits = if apart { word.start } else { start + 2 };
     let Some(len) = bank::iban_len(&country) else {
         return;
     };
-    if !text.is(word.start + 2, class::DIGIT) || !text.is(word.start + 3, class::DIGIT) {
+    if !text.is(digits, class::DIGIT)
+        || !text.is(digits + 1, class::DIGIT)
+        || text.is(start.wrapping_sub(1), class::ALNUM)
+    {
         return;
     }
     let mut number = [0_u8; LONGEST_NUMBER];
-    let mut at = word.start;
+    let mut at = start;
     for place in number.iter_mut().take(len) {
         if !text.is(at, class::ALNUM) {
             at += 1;
@@ -186,11 +197,11 @@ fn iban(scan: &mut Scan<'_>, row: usize, word: Word) {
         at += 1;
     }
     let separators_fit = text
-        .slice(word.start, at)
+        .slice(start, at)
         .iter()
         .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'.'));
     if separators_fit && !text.is(at, class::ALNUM) && number.get(..len).is_some_and(bank::iban) {
-        scan.found(row, word.start, at);
+        scan.found(row, start, at);
     }
 }
 
@@ -284,6 +295,8 @@ pub(crate) fn glued(text: Bytes<'_>, start: usize, end: usize) -> bool {
             further.is_ascii_alphanumeric() && (text.before(start) != b'\\')
         }
         b':' => further.is_ascii_digit(),
+        // The argument of a function.
+        b'(' => further.is_ascii_alphanumeric(),
         // A group of thousands, not the next field of a list.
         b',' => {
             further.is_ascii_digit()

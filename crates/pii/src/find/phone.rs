@@ -277,7 +277,9 @@ pub(crate) fn phone(scan: &mut Scan<'_>, row: usize, word: Word, done: &mut Done
     let middle = start == word.start
         && matches!(text.before(start), b' ' | b'-' | b'.' | b'/')
         && text.is(start.wrapping_sub(2), class::DIGIT);
-    if middle && first != b'0' && !matches!((word.len(), first), (3 | 11, _) | (1, b'1')) {
+    let group = |at: usize| text.run(at, class::DIGIT, 5) - at;
+    let american = word.len() == 3 && group(word.end + 1) == 3 && group(word.end + 5) == 4;
+    if middle && first != b'0' && !american && !matches!((word.len(), first), (11, _) | (1, b'1')) {
         return;
     }
     let number = Number::read(text, word.start, plus);
@@ -295,7 +297,7 @@ pub(crate) fn phone(scan: &mut Scan<'_>, row: usize, word: Word, done: &mut Done
                 break;
             }
         } else if layout(&number, digits, sizes, count, text, start)
-            || zeros && count > 1 && number.international(2, digits)
+            || zeros && !middle && count > 1 && number.international(2, digits)
         {
             take = Some((end, Confidence::Likely));
             break;
@@ -380,6 +382,11 @@ fn layout(
         (0x1334, 11) => number.digit(0) == b'1' && number.north_american(1),
         // Brazil, with the area in parentheses.
         (0x254 | 0x244 | 0x2144, 10 | 11) if number.parens && text.at(start) == b'(' => true,
+        // Russia, with the trunk 8, and British mobile numbers in one piece.
+        (0x13322, 11) if number.parens => matches!(number.digit(0), b'7' | b'8'),
+        (0xb, 11) if number.value(0, 2) == 7 => {
+            matches!(number.digit(2), b'4' | b'5' | b'7'..=b'9')
+        }
         // Chinese mobile numbers.
         (0x344, 11) | (0xb, 11)
             if number.digit(0) == b'1' && matches!(number.digit(1), b'3'..=b'9') =>

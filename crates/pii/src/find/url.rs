@@ -2,7 +2,7 @@
 
 use crate::{
     bytes::{Bytes, class},
-    find::{label, secret},
+    find::{keyed, secret},
     scan::Scan,
     table::Own,
 };
@@ -115,7 +115,7 @@ pub(crate) fn url(scan: &mut Scan<'_>, row: usize, own: Own, start: usize, end: 
             let password = user.get(colon + 1..).unwrap_or_default();
             database == (own == Own::ConnectionString)
                 && !password.is_empty()
-                && !label::placeholder(password)
+                && !keyed::placeholder(password)
         }
         // A token in the place of the user: `https://ghp_…@github.com`.
         (Own::Url, None) => {

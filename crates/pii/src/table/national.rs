@@ -554,7 +554,6 @@ pub(super) const TABLE: &[Detector] = &[
             "sa id",
             "id no",
             "identity",
-            "id",
         ],
         "date, citizenship, Luhn",
         "RSA ID number 8001015009087",
