@@ -172,6 +172,10 @@ const HOSTILE: &[&str] = &[
     "AKIA",
     "password password",
     "id 1 no 2 ",
+    "a,b\n",
+    "ssn,token\n",
+    "ssn|dob\n1|2\n\n",
+    ",\n",
 ];
 
 /// SplitMix64.

@@ -122,6 +122,13 @@ fn telephones() {
             "my number is 1-800-555-0199 x1234.",
             &[("PHONE", "1-800-555-0199 x1234")],
         ),
+        (
+            "001-555-123-4567x1234 or +1-555-123-4567",
+            &[
+                ("PHONE", "001-555-123-4567x1234"),
+                ("PHONE", "+1-555-123-4567"),
+            ],
+        ),
         ("phone: 2125550187", &[("PHONE", "2125550187")]),
         (
             "{\"phone_number\":\"2125550187\"}",
@@ -392,6 +399,32 @@ fn secrets() {
         ("AKIAIOSFODNN7EXAMPLE", &[]),
         ("const primaryKey = 'user_id'; auth: true", &[]),
         ("sort by key: created_at2", &[]),
+    ]);
+}
+
+#[test]
+fn columns_of_tables() {
+    check(&[
+        (
+            "name,dob,passport,password\nAnn,1985-03-12,AB1234567,hunter2x\n\"Bob, jr\",03/04/1990,CD7654321,s3cret99",
+            &[
+                ("DATE_OF_BIRTH", "1985-03-12"),
+                ("PASSPORT", "AB1234567"),
+                ("PASSWORD", "hunter2x"),
+                ("DATE_OF_BIRTH", "03/04/1990"),
+                ("PASSPORT", "CD7654321"),
+                ("PASSWORD", "s3cret99"),
+            ],
+        ),
+        (
+            "| Name | SSN | Total |\n|---|---|---|\n| Bob | 219456781 | 12.50 |",
+            &[("SSN", "219456781")],
+        ),
+        ("id;total\n219456781;219456782", &[]),
+        (
+            "Hello, world\nthe ssn, it is\n1, 219456781",
+            &[("SSN", "219456781")],
+        ),
     ]);
 }
 

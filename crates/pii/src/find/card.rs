@@ -14,6 +14,13 @@ pub(crate) fn card(scan: &mut Scan<'_>, row: usize, word: Word) {
     if !matches!(text.at(word.start), b'2'..=b'6' | b'8' | b'9') || word.len() > 19 {
         return;
     }
+    // Groups of other sizes are only looked at from their beginning.
+    if word.len() < 4
+        && matches!(text.before(word.start), b' ' | b'-' | b'.')
+        && text.is(word.start.wrapping_sub(2), class::DIGIT)
+    {
+        return;
+    }
     let mut number = [0_u8; 19];
     // The lengths of the groups read so far, four bits each: 0x4444 for four of four.
     let mut groups = 0_u128;

@@ -242,10 +242,11 @@ impl Number {
             && (self.value(from, from + 1) != 1 || self.north_american(from + 1))
     }
 
-    /// Whether area and exchange at this place are given in the North American plan.
+    /// Whether area and exchange at this place could be those of the North American plan. It
+    /// gives no exchange that begins with 1, but people who make numbers up do.
     fn north_american(&self, from: usize) -> bool {
         matches!(self.digit(from), b'2'..=b'9')
-            && matches!(self.digit(from + 3), b'2'..=b'9')
+            && matches!(self.digit(from + 3), b'1'..=b'9')
             && self.value(from + 1, from + 3) != 11
     }
 }
@@ -278,8 +279,13 @@ pub(crate) fn phone(scan: &mut Scan<'_>, row: usize, word: Word, done: &mut Done
         && matches!(text.before(start), b' ' | b'-' | b'.' | b'/')
         && text.is(start.wrapping_sub(2), class::DIGIT);
     let group = |at: usize| text.run(at, class::DIGIT, 5) - at;
-    let american = word.len() == 3 && group(word.end + 1) == 3 && group(word.end + 5) == 4;
-    if middle && first != b'0' && !american && !matches!((word.len(), first), (11, _) | (1, b'1')) {
+    let american = match (word.len(), first) {
+        (3, _) => group(word.end + 1) == 3 && group(word.end + 5) == 4,
+        (1, b'1') => (1..3).any(|gap| group(word.end + gap) == 3),
+        (11, _) => true,
+        _ => false,
+    };
+    if middle && first != b'0' && !american {
         return;
     }
     let number = Number::read(text, word.start, plus);
