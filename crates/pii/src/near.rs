@@ -190,20 +190,24 @@ impl Words {
                 words.entry(word).or_default().1 |= bit;
             }
         }
+        let mut literals = Vec::new();
+        let mut meanings = Vec::new();
+        for (word, &(for_it, against)) in &words {
+            for spelling in spellings(word) {
+                literals.push(spelling);
+                meanings.push(Meaning {
+                    for_it,
+                    against,
+                    short: word.is_ascii() && word.len() < 8,
+                });
+            }
+        }
         let finder = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .prefilter(false)
-            .build(words.keys())
+            .build(literals)
             .map_err(SettingError::literals)?;
-        let meanings = words
-            .iter()
-            .map(|(word, &(for_it, against))| Meaning {
-                for_it,
-                against,
-                short: word.is_ascii() && word.len() < 8,
-            })
-            .collect();
         Ok(Self { finder, meanings })
     }
 
@@ -346,6 +350,25 @@ pub(crate) enum Verdict {
     /// Its label names something else.
     Denied,
     Silent,
+}
+
+/// The spellings of a word that are to be looked for: ASCII letters match in any case, others as
+/// they are, as a capital in front, and all in capitals.
+pub(crate) fn spellings(word: &str) -> Vec<String> {
+    let mut spellings = vec![word.to_owned()];
+    if !word.is_ascii() {
+        let mut letters = word.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        for spelling in [first.chain(letters).collect(), word.to_uppercase()] {
+            if !spellings
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(&spelling))
+            {
+                spellings.push(spelling);
+            }
+        }
+    }
+    spellings
 }
 
 /// Whether a word of ASCII letters stands alone: short ones at both ends, long ones at the front

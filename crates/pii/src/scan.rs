@@ -10,7 +10,7 @@ use crate::{
     custom::{Allowed, Own as OperatorsOwn},
     find,
     fold::Folded,
-    near::{Seen, Verdict, Words},
+    near::{Seen, Verdict, Words, spellings},
     resolve,
     settings::{Kind, SettingError, Settings},
     table::{self, Confidence, Detector, Form, Normal, Own, Trigger, Value},
@@ -66,7 +66,7 @@ impl Scanner {
         let wanted = table::detectors().filter(|row| settings.kinds.contains(&row.kind()));
         let mut rows: Vec<Row> = Vec::new();
         let mut words = Vec::new();
-        let mut literals: Vec<&'static str> = Vec::new();
+        let mut literals: Vec<String> = Vec::new();
         let mut leads = Vec::new();
         let mut shapes = find::Shapes::default();
         for (at, detector) in wanted.enumerate() {
@@ -84,9 +84,11 @@ impl Scanner {
                 words.push((context, detector.counter));
             }
             rows.push(Row { detector, bit });
-            let mut lead = |literal, lead| {
-                literals.push(literal);
-                leads.push(lead);
+            let mut lead = |literal: &str, lead| {
+                for spelling in spellings(literal) {
+                    literals.push(spelling);
+                    leads.push(lead);
+                }
             };
             match detector.trigger {
                 Trigger::Forms(forms) => {

@@ -108,6 +108,11 @@ pub(super) fn by_sign(scan: &mut Scan<'_>, row: usize, value: Value, start: usiz
     } else {
         to.max(unquoted(text, from))
     };
+    // `Cookie: session=…`: so is the name of the field.
+    let name = text.run(from, class::LETTER | class::DASH | class::UNDERSCORE, 24);
+    if value == Value::Token && name > from && text.at(name) == b'=' && to > name + 8 {
+        from = name + 1;
+    }
     let mut to = to;
     scan.value_end = scan.value_end.max(to);
     // Escaped quotes: the backslash belongs to the quote.
@@ -293,7 +298,11 @@ pub(super) fn secret_value(value: Value, secret: &[u8], quoted: bool, long: bool
                 && (mixed || word || hyphened)
         }
         _ => {
-            let least = if long { 16 } else { 8 };
+            let least = match (long, quoted) {
+                (true, false) => 16,
+                (true, true) => 12,
+                _ => 8,
+            };
             let known = signs_of_tokens(secret, quoted);
             secret.len() >= least
                 && beyond == 0
@@ -399,17 +408,15 @@ fn code(text: Bytes<'_>, secret: &[u8], end: usize, quoted: bool) -> bool {
     if quoted {
         return false;
     }
-    let call = secret.windows(2).any(|two| {
-        matches!(
-            two,
-            b"()" | b"->" | b"::" | b"=>" | b"==" | b"!=" | b"</" | b"({"
-        )
-    }) || Bytes(secret).run(0, class::WORD | class::DOT, 80) < secret.len() && {
-        let name = Bytes(secret).run(0, class::WORD | class::DOT, 80);
-        name > 1
-            && matches!(Bytes(secret).at(name), b'(' | b'[')
-            && Bytes(secret).is(0, class::LETTER | class::UNDERSCORE)
-    };
+    let call = secret
+        .windows(2)
+        .any(|two| matches!(two, b"()" | b"->" | b"::" | b"=>" | b"!=" | b"</" | b"({"))
+        || Bytes(secret).run(0, class::WORD | class::DOT, 80) < secret.len() && {
+            let name = Bytes(secret).run(0, class::WORD | class::DOT, 80);
+            name > 1
+                && matches!(Bytes(secret).at(name), b'(' | b'[')
+                && Bytes(secret).is(0, class::LETTER | class::UNDERSCORE)
+        };
     let dotted = {
         let dots = secret.iter().filter(|&&byte| byte == b'.').count();
         let digits = secret.iter().filter(|byte| byte.is_ascii_digit()).count();

@@ -836,6 +836,7 @@ pub(super) const TABLE: &[Detector] = &[
                     "passphrase",
                     "pwd",
                     "passcode",
+                    "identified by",
                     "pass",
                     "passwort",
                     "kennwort",
