@@ -353,9 +353,14 @@ pub(crate) enum Verdict {
 }
 
 /// The spellings of a word that are to be looked for: ASCII letters match in any case, others as
-/// they are, as a capital in front, and all in capitals.
+/// they are, as a capital in front, and all in capitals; words of several parts also as names in
+/// programs, `tax_file`, `tax-file`, `taxFile`.
 pub(crate) fn spellings(word: &str) -> Vec<String> {
     let mut spellings = vec![word.to_owned()];
+    let inner = word.trim();
+    if inner.len() == word.len() && inner.contains(' ') && !inner.contains(['.', '#', ':', '\'']) {
+        spellings.extend(["_", "-", ""].map(|joint| word.replace(' ', joint)));
+    }
     if !word.is_ascii() {
         let mut letters = word.chars();
         let first = letters.next().into_iter().flat_map(char::to_uppercase);

@@ -85,7 +85,11 @@ impl Scanner {
             }
             rows.push(Row { detector, bit });
             let mut lead = |literal: &str, lead| {
-                for spelling in spellings(literal) {
+                let all = match lead {
+                    Lead::Label(..) => spellings(literal),
+                    _ => vec![literal.to_owned()],
+                };
+                for spelling in all {
                     literals.push(spelling);
                     leads.push(lead);
                 }

@@ -55,8 +55,8 @@ pub(crate) fn card(scan: &mut Scan<'_>, row: usize, word: Word) {
         Verdict::Supported(distance) if !hangs || distance <= 2 => {
             scan.supported(row, word.start, end, distance);
         }
-        // Thirteen digits are more often an article's number, and fourteen a parcel's.
-        Verdict::Silent if usual && !hangs && !(bare && end - word.start < 15) => {
+        // Thirteen digits are more often an article's number.
+        Verdict::Silent if usual && !hangs && !(bare && end - word.start < 14) => {
             scan.found(row, word.start, end);
         }
         _ => {}

@@ -32,7 +32,8 @@ pub(crate) fn walk(scanner: &Scanner, text: Bytes<'_>, candidates: &mut Vec<Cand
             .take(COLUMNS)
             .map(|(from, to)| {
                 let heading = std::str::from_utf8(text.slice(from, to)).ok()?.trim();
-                (heading.len() <= CELL && scanner.heeds(heading)).then_some(heading)
+                let name = heading.len() <= CELL && !heading.contains([':', '=', '[', '<', '@']);
+                (name && scanner.heeds(heading)).then_some(heading)
             })
             .collect();
         loop {

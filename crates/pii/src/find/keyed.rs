@@ -181,6 +181,8 @@ impl Gap {
             .max();
         let operator = |at: usize| match (text.at(at), text.at(at + 1)) {
             (b':', b'=') | (b'=', b'>' | b'=') | (b'-', b'>') | (b':', b':') => Some(2),
+            // The end of a tag, not of a placeholder.
+            (b'>', b'\n' | b'\r' | 0) => None,
             (b':' | b'=' | b'|' | b'>', _) | (b'-', b' ') => Some(1),
             // An arrow.
             (0xe2, 0x86) => Some(3),
@@ -201,9 +203,9 @@ impl Gap {
         let begin = end;
         while end < begin + 12
             && (text.is(end, class::SPACE)
-                || text.at(end) == b'*'
-                || text.at(end) == b'\\'
-                || text.at(end) == b':')
+                || matches!(text.at(end), b'\\' | b':')
+                // `**`, not the beginning of a password.
+                || text.at(end) == b'*' && (text.at(end + 1) == b'*' || text.before(end) == b'*'))
         {
             // A line's end may stand before the value, but not two.
             if text.at(end) == b'\n' && text.slice(begin, end).contains(&b'\n') {

@@ -23,7 +23,7 @@ const FILLERS: &[&str] = &[
     "my", "your", "his", "her", "their", "patient", "ending", "us", "uk", "eu", "e", "nummer",
     "der", "le", "el", "la", "die", "am", "son", "sa", "at", "member", "record", "licence",
     "license", "passport", "routing", "checking", "savings", "bank", "and", "for", "as",
-    "follows", "document", "british", "american", "german", "french", "canadian", "indian",
+    "follows", "with", "c", "document", "british", "american", "german", "french", "canadian", "indian",
     "state", "california", "texas", "florida", "date", "field", "key", "string", "str", "ca",
     "tx", "ny", "fl",
 ];
@@ -238,12 +238,10 @@ fn code_value(text: Bytes<'_>, start: usize, fewest: usize, most: usize) -> Opti
         && value
             .iter()
             .any(|byte| matches!(byte, b'-' | b'/' | b'.' | b' '));
-    (whole
-        && !lower
-        && !day
-        && (fewest..=most).contains(&len)
-        && digits >= 3.max(fewest.min(4))
-        && digits * 3 >= len)
+    // Some series hold few digits: German passports have nine places of digits and capitals.
+    let series = len == 9 && digits > 0 && !value.iter().any(u8::is_ascii_lowercase);
+    let numeric = digits >= 3.max(fewest.min(4)) && digits * 3 >= len;
+    (whole && !lower && !day && (fewest..=most).contains(&len) && (numeric || series))
         .then_some(end)
 }
 

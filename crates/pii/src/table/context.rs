@@ -204,6 +204,7 @@ pub(super) const TABLE: &[Detector] = &[
                 "née le",
                 "fecha de nacimiento",
                 "nacido",
+                "nací",
                 "nacida",
                 "data de nascimento",
                 "nascimento",

@@ -379,6 +379,7 @@ pub(super) const TABLE: &[Detector] = &[
         &[
             "personnummer",
             "personnr",
+            "pers.nr",
             "pnr",
             "samordningsnummer",
             "swedish",
@@ -550,6 +551,7 @@ pub(super) const TABLE: &[Detector] = &[
             "identity number",
             "said",
             "rsa id",
+            "za id",
             "south african",
             "sa id",
             "id no",
