@@ -57,6 +57,13 @@ fn addresses() {
             &[("EMAIL", "john [at] example [dot] com")],
         ),
         (
+            "j [dot] doe [at] example [dot] com, \"jörg%40example.com\"",
+            &[
+                ("EMAIL", "j [dot] doe [at] example [dot] com"),
+                ("EMAIL", "jörg%40example.com"),
+            ],
+        ),
+        (
             "write john.doe(at)example.com now",
             &[("EMAIL", "john.doe(at)example.com")],
         ),
@@ -227,6 +234,10 @@ fn numbers_with_check_digits() {
             "Steuer-IdNr. 86 095 742 719",
             &[("DE_TAX_ID", "86 095 742 719")],
         ),
+        (
+            "social_insurance_number=130692544, taxFileNumber: 123456782",
+            &[("CA_SIN", "130692544"), ("AU_TFN", "123456782")],
+        ),
         ("PESEL: 44051401359.", &[("PESEL", "44051401359")]),
         ("CPF 529.982.247-25", &[("BR_CPF", "529.982.247-25")]),
         (
@@ -329,6 +340,12 @@ fn secrets() {
         ),
         ("DB_PASSWORD=Zk9!mQ2x", &[("PASSWORD", "Zk9!mQ2x")]),
         ("密码：abc12345", &[("PASSWORD", "abc12345")]),
+        ("DB_PASSWORD=<password>\nDB_HOST=juniper1", &[]),
+        ("Пароль от почты: Zx12cv34", &[("PASSWORD", "Zx12cv34")]),
+        (
+            "Cookie: session=abc123def456ghi789",
+            &[("SECRET", "abc123def456ghi789")],
+        ),
         ("Passwort: geh3im!", &[("PASSWORD", "geh3im!")]),
         (
             "mysql -u root --password s3cr3tX1 db",

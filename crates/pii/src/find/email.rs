@@ -239,29 +239,26 @@ pub(crate) fn obfuscated(scan: &mut Scan<'_>, row: usize, start: usize, end: usi
         }
     }
     let gap = usize::from(text.before(left) == b' ');
-    let local = text.run_back(left - gap, class::BASE64URL | class::DOT, LOCAL);
-    let plus = text.before(local) == b'+';
-    let local = if plus {
-        text.run_back(local - 1, class::BASE64URL | class::DOT, LOCAL)
-    } else {
-        local
-    };
-    right += usize::from(text.at(right) == b' ');
-    let skip = text
-        .slice(local, left)
-        .iter()
-        .take_while(|byte| !byte.is_ascii_alphanumeric())
-        .count();
-    if local + skip >= left - gap {
+    let Some(mut begin) = local(text, left - gap) else {
         return;
+    };
+    // `j [dot] roe [at] …`
+    for dot in [" [dot] ", "[dot]", " (dot) ", "(dot)", " dot "] {
+        let at = begin.saturating_sub(dot.len());
+        let name = text.run_back(at, class::BASE64URL | class::DOT, LOCAL);
+        if name < at && text.starts_any_case(at, dot.as_bytes()) {
+            begin = name;
+            break;
+        }
     }
+    right += usize::from(text.at(right) == b' ');
     let mut label = right;
     for labels in 0..8 {
         let end = text.run(label, class::ALNUM | class::DASH, 63);
         match dot(text, end) {
             Some(next) if end > label && text.is(next, class::ALNUM) => label = next,
             _ if labels > 0 && end - label < 14 && top_level(text.slice(label, end)) => {
-                scan.found(row, local + skip, end);
+                scan.found(row, begin, end);
                 return;
             }
             _ => return,
