@@ -10,6 +10,17 @@
 //! beside a word that names them. Nothing here knows a language: names and postal addresses have
 //! no shape, so they are found only where an introduction, an honorific or the operator's own list
 //! gives them away, and a value written out in words is not found at all.
+//!
+//! ```
+//! use weir_pii::{Scanner, Settings};
+//!
+//! let scanner = Scanner::new(&Settings::default())?;
+//! let mut found = Vec::new();
+//! scanner.scan("Write to Jane@example.org", None, &mut found);
+//! assert_eq!((found[0].kind.name(), found[0].value.as_str()), ("EMAIL", "jane@example.org"));
+//! assert_eq!(found[0].span, 9..25);
+//! # Ok::<(), weir_pii::SettingError>(())
+//! ```
 
 mod bytes;
 mod check;
