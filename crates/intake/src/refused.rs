@@ -51,6 +51,18 @@ impl Refused {
         )
     }
 
+    /// The refusal of a request whose limits cannot be checked.
+    pub fn store_failure() -> Self {
+        let text = "The limits of this request cannot be checked at the moment.";
+        Self {
+            refusal: Refusal::new(Reason::Internal, text),
+            verdict: "blocked",
+            rule: Some("on_store_failure".to_owned()),
+            details: "weir_store_failure",
+            log: "the shared store failed".to_owned(),
+        }
+    }
+
     /// The refusal of a caller nobody knows.
     pub fn no_identity() -> Self {
         let text = "The request does not say who is calling.";

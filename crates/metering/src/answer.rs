@@ -117,6 +117,11 @@ impl Reading {
         self.seen.note = Some(note);
     }
 
+    /// Whether the answer is a stream that is read.
+    pub fn streams(&self) -> bool {
+        matches!(self.shape, Shape::Events(_) | Shape::Binary(_))
+    }
+
     /// What the answer has told so far.
     pub fn seen(&self) -> &Seen {
         &self.seen
@@ -343,11 +348,10 @@ impl Seen {
 
     /// The edit that writes the note into an answer's usage.
     fn noted(&self, answer: &Answer<'_>) -> Option<Edit> {
-        let (note, usage) = (self.note.as_ref()?, self.usage.as_ref()?);
+        let (note, usage) = (self.note.as_ref()?, self.usage.filter(|usage| !usage.odd)?);
         let span = answer.usage_span.clone()?;
-        answer.usage(self.api)?;
         let end = span.end.checked_sub(1)?;
-        let note = note(usage, self.service_tier.as_deref());
+        let note = note(&usage, self.service_tier.as_deref());
         Some(Edit::new(end..end, format!(",{note}")))
     }
 }

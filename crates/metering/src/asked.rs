@@ -98,6 +98,12 @@ impl Asked {
         }
     }
 
+    /// The model's name as a fact: bounded and clean, like everything from traffic.
+    pub fn model_fact(&self) -> String {
+        let clean = self.model.chars().filter(|c| !c.is_control());
+        clean.take(256).collect()
+    }
+
     /// Output tokens to be reserved: what the request allows, else what is expected.
     pub fn output(&self) -> u64 {
         let expected = self.expected_output.saturating_mul(self.choices);

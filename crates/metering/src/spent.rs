@@ -2,6 +2,8 @@
 
 use weir_llm_api::json::Text;
 use weir_llm_api::{Channel, Output, Spoken, Usage};
+use weir_policy::Cx;
+use weir_policy::names::fact;
 use weir_tokens::{Family, PromptCounter};
 
 /// Text of one channel that is gathered before it is counted, in bytes. A longer text is counted
@@ -54,6 +56,21 @@ impl Spent {
             service_tier: None,
             answered,
         }
+    }
+
+    /// Writes the numbers, which are always there: 0 when there are none.
+    pub fn leave_facts(&self, cx: &mut Cx<'_>) {
+        let usage = &self.usage;
+        for (name, tokens) in [
+            (fact::INPUT_TOKENS, usage.input),
+            (fact::OUTPUT_TOKENS, usage.output),
+            (fact::TOTAL_TOKENS, usage.total()),
+            (fact::CACHED_TOKENS, usage.cache_read),
+            (fact::REASONING_TOKENS, usage.reasoning),
+        ] {
+            cx.effects.fact(name, tokens.to_string());
+        }
+        cx.effects.fact(fact::TOKENS_SOURCE, self.source.name());
     }
 
     /// By the provider's word.

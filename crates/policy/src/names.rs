@@ -31,6 +31,12 @@ pub mod fact {
     pub const REASONING_TOKENS: &str = "reasoning_tokens";
     /// Where the numbers come from: `usage` (the provider's), `counted` (exactly), `estimated`.
     pub const TOKENS_SOURCE: &str = "tokens_source";
+    /// What the exchange has cost, in pico-dollars (10⁻¹² US dollars).
+    pub const COST_PICOUSD: &str = "cost_picousd";
+    /// The same in US dollars, as a decimal number.
+    pub const COST_USD: &str = "cost_usd";
+    /// Whether the model has a price; without one the cost is 0.
+    pub const PRICED: &str = "priced";
     /// Milliseconds from the request's headers to the first byte of the answer's body.
     pub const TTFT_MS: &str = "ttft_ms";
     /// `true` when the caller asked for a stream.
@@ -55,6 +61,22 @@ pub mod header {
     pub const PREFIX: &str = "x-ai-";
 }
 
+/// Headers and trailers of answers, and what stands in them.
+pub mod response_header {
+    /// What the answer has cost, in US dollars.
+    pub const COST_USD: &str = "x-ai-cost-usd";
+    /// Tokens of the prompt.
+    pub const INPUT_TOKENS: &str = "x-ai-input-tokens";
+    /// Tokens of the answer.
+    pub const OUTPUT_TOKENS: &str = "x-ai-output-tokens";
+    /// Tokens of both.
+    pub const TOTAL_TOKENS: &str = "x-ai-total-tokens";
+    /// The budget of which little is left.
+    pub const BUDGET_WARNING: &str = "x-ai-budget-warning";
+    /// What is left of it, in US dollars.
+    pub const BUDGET_REMAINING: &str = "x-ai-budget-remaining-usd";
+}
+
 /// Metrics: `wasmcustom.<name>;<label>=<value>…`, in Prometheus `<name>{<label>="<value>"}` by
 /// the shipped `stats_tags`.
 pub mod metric {
@@ -67,6 +89,10 @@ pub mod metric {
     /// Counter: tokens used, by model, type (`input`, `output`, and of these `cached` and
     /// `reasoning`) and source.
     pub const TOKENS: &str = "weir_tokens_total";
+    /// Counter: money spent, in pico-dollars, by model, provider and identity.
+    pub const COST_PICOUSD: &str = "weir_cost_picousd_total";
+    /// Counter: requests for models that have no price, by api and provider.
+    pub const UNPRICED: &str = "weir_unpriced_requests_total";
     /// Counter: answers whose usage was missing or made no sense, by filter, api and fault.
     pub const USAGE_FAULTS: &str = "weir_usage_faults_total";
     /// Counter: owners that got a slot of a limit, by filter, rule and placement (`claimed`: a

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use weir_intake::{Refused, invalid};
 use weir_limits::Charge;
-use weir_llm_api::error::{Reason, Refusal};
 use weir_llm_api::limits::{Counted, Standing, headers};
 use weir_llm_api::{Call, Dialect, splice};
 use weir_metering::{AnswerCounter, Asked, Held, Known, Limited, Reading, Subject, reserve};
@@ -80,7 +79,7 @@ impl Metering {
         let told = |name| cx.attributes.fact(name).unwrap_or_default();
         let (known, verdict) = (told(fact::MODEL), told(fact::VERDICT));
         if known.is_empty() {
-            cx.effects.fact(fact::MODEL, bounded(&asked.model));
+            cx.effects.fact(fact::MODEL, asked.model_fact());
         }
         let identity = self.identity.as_ref();
         let subject = Subject::new(cx, call.api, &asked.model, identity, &self.watched);
@@ -179,15 +178,7 @@ impl Metering {
         if self.config.on_store_failure == OnStoreFailure::Pass {
             return Ok(());
         }
-        let text = "The limits of this request cannot be checked at the moment.";
-        let refused = Refused {
-            refusal: Refusal::new(Reason::Internal, text),
-            verdict: "blocked",
-            rule: Some("on_store_failure".to_owned()),
-            details: "weir_store_failure",
-            log: "the shared store failed".to_owned(),
-        };
-        Err(self.refuse(cx, refused))
+        Err(self.refuse(cx, Refused::store_failure()))
     }
 }
 
@@ -202,13 +193,4 @@ fn count_rule(cx: &mut Cx<'_>, limit: &Limit, verdict: &str) {
         ("verdict", verdict),
     ];
     cx.effects.count(metric::RULES, &labels, 1);
-}
-
-/// A name from traffic as a fact.
-fn bounded(model: &str) -> String {
-    model
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(256)
-        .collect()
 }

@@ -25,7 +25,6 @@ use weir_policy::{
 
 use crate::admission::Admitted;
 use crate::config::Config;
-use crate::settlement::leave_facts;
 
 #[cfg(all(target_arch = "wasm32", feature = "module"))]
 weir_wasm_host::module!(TokenLimit);
@@ -99,7 +98,7 @@ impl Exchange for Metering {
         self.identity = ours.identity;
         self.watched = ours.watched;
         // Envoy's rate limit filters want a number from the very beginning.
-        leave_facts(cx, &Spent::nothing(false));
+        Spent::nothing(false).leave_facts(cx);
         match ours.readable {
             Ok(()) => HeadAnswer::NeedBody,
             Err(refusal) => match self.unreadable(cx, api, refusal, "weir_unreadable_body") {

@@ -2,7 +2,7 @@
 
 use weir_llm_api::Api;
 use weir_metering::Spent;
-use weir_policy::names::{fact, metric};
+use weir_policy::names::metric;
 use weir_policy::{Cx, Policy};
 
 use crate::TokenLimit;
@@ -16,7 +16,7 @@ impl Admitted {
         if !self.generates {
             spent = Spent::nothing(spent.answered);
         }
-        leave_facts(cx, &spent);
+        spent.leave_facts(cx);
         count_tokens(cx, label, &spent);
         if let Some(fault) = seen.fault(&spent).filter(|_| self.generates) {
             let labels = [
@@ -30,21 +30,6 @@ impl Admitted {
             held.settle(cx, TokenLimit::NAME, |limit| limit.used(&spent));
         }
     }
-}
-
-/// Writes the numbers, which are always there: 0 when there are none.
-pub(crate) fn leave_facts(cx: &mut Cx<'_>, spent: &Spent) {
-    let usage = &spent.usage;
-    for (name, tokens) in [
-        (fact::INPUT_TOKENS, usage.input),
-        (fact::OUTPUT_TOKENS, usage.output),
-        (fact::TOTAL_TOKENS, usage.total()),
-        (fact::CACHED_TOKENS, usage.cache_read),
-        (fact::REASONING_TOKENS, usage.reasoning),
-    ] {
-        cx.effects.fact(name, tokens.to_string());
-    }
-    cx.effects.fact(fact::TOKENS_SOURCE, spent.source.name());
 }
 
 fn count_tokens(cx: &mut Cx<'_>, label: &str, spent: &Spent) {
