@@ -176,8 +176,12 @@ impl Intake {
             return Ok(Identity::new(known.as_bytes()));
         }
         head::single_credentials(headers)?;
-        let identity = identity::resolve(&self.identity, headers, cx.attributes)
-            .map_err(|error| Refused::ambiguous(&error.header))?;
+        let identity = identity::resolve(&self.identity, headers, cx.attributes).map_err(
+            |error| match &error.beside {
+                None => Refused::ambiguous(&error.header),
+                Some(other) => Refused::two_credentials(&error.header, other),
+            },
+        )?;
         if let Some(identity) = &identity {
             cx.effects.fact(fact::IDENTITY, identity.as_str());
         }
@@ -191,7 +195,10 @@ impl Intake {
         let method = headers.text(":method").unwrap_or_default();
         let Some(call) = self.call(cx, method, &path) else {
             return match disguised(method, &path) {
-                Some(api) => Head::Refused(by_path_alone(api), oddly_spelt()),
+                Some(api) => {
+                    cx.effects.fact(fact::API, api.name());
+                    Head::Refused(by_path_alone(api), oddly_spelt())
+                }
                 None => Head::Foreign,
             };
         };

@@ -51,6 +51,16 @@ impl Refused {
         )
     }
 
+    /// The refusal of a request with two credentials, of which one would count here and perhaps the
+    /// other at the upstream.
+    pub fn two_credentials(one: &str, other: &str) -> Self {
+        Self::malformed(
+            &format!("The request has two credentials, '{one}' and '{other}'. Send one of them."),
+            "weir_ambiguous_credentials",
+            &format!("`{one}` beside `{other}`"),
+        )
+    }
+
     /// The refusal of a request whose limits cannot be checked.
     pub fn store_failure() -> Self {
         let text = "The limits of this request cannot be checked at the moment.";

@@ -45,6 +45,8 @@ pub enum Refusal {
         retry_ms: Option<u64>,
         /// Where each limit stands, in the order of the charges.
         levels: Vec<Level>,
+        /// Limits to which what was taken could not be given back, because the store failed.
+        failed: u64,
     },
     /// The store failed: nothing can be said.
     Store(UpdateError),
@@ -94,7 +96,8 @@ pub fn reserve(
             let state = window.at(bytes.map(State::read), now_ms);
             let before = window.level(state, now_ms);
             match window.take(state, charge.amount, now_ms) {
-                Ok(after) if !dry => SlotAnswer::Store {
+                // Who takes nothing needs no slot.
+                Ok(after) if !dry && charge.amount > 0 => SlotAnswer::Store {
                     state: after.write(),
                     expires_ms: window.expires_ms(after, now_ms),
                     value: (before, Ok(window.level(after, now_ms))),
@@ -131,8 +134,9 @@ pub fn reserve(
     let Some((charge, no_room)) = refused else {
         return Ok(reservation);
     };
-    reservation.settle(store, now, |_| 0);
+    let failed = reservation.settle(store, now, |_| 0).failed;
     Err(Refusal::Limited {
+        failed,
         charge,
         retry_ms: match no_room {
             NoRoom::For(ms) => Some(ms),

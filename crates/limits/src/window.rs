@@ -31,8 +31,10 @@ pub enum Window {
 /// Where a limit stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level {
-    /// What the window allows: the refill of a bucket, the quota of a period.
+    /// The most there can be: what a full bucket holds, the quota of a period.
     pub limit: u64,
+    /// What has been used of it and is not there again; more than `limit` in debt.
+    pub used: u64,
     /// What can be reserved now; 0 in debt.
     pub remaining: u64,
     /// Milliseconds until all of it is there again.
@@ -50,14 +52,19 @@ pub(crate) enum NoRoom {
 
 /// State of one owner under one window.
 ///
-/// For a bucket `amount` is what is there, in units of one token divided by `window_ms`, and
-/// `time` when it was so. For a quota `amount` is what has been used and `time` the start of the
-/// period it was used in.
+/// `amount` is what has been used, so that a configuration with another limit or burst can go on
+/// from it. For a bucket it is what has not been refilled, in units of one token divided by
+/// `window_ms`, and `time` when it was so. For a quota it is in tokens, and `time` is the start of
+/// the period they were used in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     amount: i128,
     time: u64,
 }
+
+/// A stored time that is further ahead of the clock than this is no other worker's, but a clock's
+/// that was wrong: what was stored then is forgotten.
+const SKEW_MS: u64 = 60_000;
 
 impl State {
     pub(crate) fn read(bytes: &[u8; STATE_BYTES]) -> Self {
@@ -82,23 +89,19 @@ impl Window {
     /// has used nothing.
     pub(crate) fn at(&self, state: Option<State>, now_ms: u64) -> State {
         match *self {
-            Self::Bucket {
-                limit,
-                window_ms,
-                burst,
-            } => {
-                let full = i128::from(burst) * i128::from(window_ms.max(1));
-                let Some(state) = state else {
+            Self::Bucket { limit, .. } => {
+                let known = state.filter(|state| state.time <= now_ms.saturating_add(SKEW_MS));
+                let Some(state) = known else {
                     return State {
-                        amount: full,
+                        amount: 0,
                         time: now_ms,
                     };
                 };
-                // A clock that was set back refills nothing and takes nothing.
+                // A clock that was set back a little refills nothing and takes nothing.
                 let elapsed = now_ms.saturating_sub(state.time);
                 let refill = i128::from(limit) * i128::from(elapsed);
                 State {
-                    amount: state.amount.saturating_add(refill).min(full),
+                    amount: (state.amount - refill).max(0),
                     time: state.time.max(now_ms),
                 }
             }
@@ -110,7 +113,11 @@ impl Window {
                 let (start, _) = period.around(now_ms, offset_minutes);
                 match state {
                     // A worker whose clock is behind may still see the period before.
-                    Some(state) if state.time >= start => state,
+                    Some(state)
+                        if state.time >= start && state.time <= now_ms.saturating_add(SKEW_MS) =>
+                    {
+                        state
+                    }
                     _ => State {
                         amount: 0,
                         time: start,
@@ -120,52 +127,50 @@ impl Window {
         }
     }
 
-    /// Takes `amount` from an up-to-date state.
-    pub(crate) fn take(&self, state: State, amount: u64, now_ms: u64) -> Result<State, NoRoom> {
+    /// What a token is in the state's units, and the most of them there can be.
+    fn unit_and_full(&self) -> (i128, i128) {
         match *self {
             Self::Bucket {
-                limit,
-                window_ms,
-                burst,
+                window_ms, burst, ..
             } => {
-                if amount > burst {
-                    return Err(NoRoom::Ever);
-                }
-                let wanted = i128::from(amount) * i128::from(window_ms.max(1));
-                let short = wanted - state.amount;
-                // An amount of nothing always fits, also in debt.
-                if short > 0 && amount > 0 {
-                    return Err(if limit == 0 {
-                        NoRoom::Ever
-                    } else {
-                        NoRoom::For(milliseconds(short, limit))
-                    });
-                }
-                Ok(State {
-                    amount: state.amount - wanted,
-                    ..state
-                })
+                let unit = i128::from(window_ms.max(1));
+                (unit, i128::from(burst) * unit)
             }
+            Self::Quota { limit, .. } => (1, i128::from(limit)),
+        }
+    }
+
+    /// Takes `amount` from an up-to-date state.
+    pub(crate) fn take(&self, state: State, amount: u64, now_ms: u64) -> Result<State, NoRoom> {
+        let (unit, full) = self.unit_and_full();
+        let wanted = i128::from(amount) * unit;
+        let after = State {
+            amount: state.amount + wanted,
+            ..state
+        };
+        // An amount of nothing always fits, also in debt.
+        if amount == 0 || after.amount <= full {
+            return Ok(after);
+        }
+        if wanted > full {
+            return Err(NoRoom::Ever);
+        }
+        Err(match *self {
+            Self::Bucket { limit: 0, .. } => NoRoom::Ever,
+            Self::Bucket { limit, .. } => NoRoom::For(milliseconds(after.amount - full, limit)),
             Self::Quota {
-                limit,
+                period: Period::Forever,
+                ..
+            } => NoRoom::Ever,
+            Self::Quota {
                 period,
                 offset_minutes,
+                ..
             } => {
-                let wanted = state.amount + i128::from(amount);
-                if amount > 0 && wanted > i128::from(limit) {
-                    let (_, end) = period.around(now_ms, offset_minutes);
-                    return Err(if amount > limit || period == Period::Forever {
-                        NoRoom::Ever
-                    } else {
-                        NoRoom::For(end.saturating_sub(now_ms))
-                    });
-                }
-                Ok(State {
-                    amount: wanted,
-                    ..state
-                })
+                let (_, end) = period.around(now_ms, offset_minutes);
+                NoRoom::For(end.saturating_sub(now_ms))
             }
-        }
+        })
     }
 
     /// Puts an up-to-date state right: `reserved` was taken at `reserved_ms`, `used` should have
@@ -177,62 +182,56 @@ impl Window {
         used: u64,
         reserved_ms: u64,
     ) -> State {
-        let back = i128::from(reserved) - i128::from(used);
+        let (unit, _) = self.unit_and_full();
+        let more = (i128::from(used) - i128::from(reserved)) * unit;
         let amount = match *self {
-            Self::Bucket {
-                window_ms, burst, ..
-            } => {
-                let window = i128::from(window_ms.max(1));
-                let full = i128::from(burst) * window;
-                (state.amount.saturating_add(back * window)).min(full)
-            }
             // What was reserved in a period that is over was counted there.
-            Self::Quota { .. } if reserved_ms < state.time => state.amount + (-back).max(0),
-            Self::Quota { .. } => (state.amount - back).max(0),
+            Self::Quota { .. } if reserved_ms < state.time => state.amount + more.max(0),
+            _ => (state.amount + more).max(0),
         };
         State { amount, ..state }
     }
 
     /// Where an up-to-date state stands.
     pub(crate) fn level(&self, state: State, now_ms: u64) -> Level {
-        match *self {
-            Self::Bucket {
-                limit,
-                window_ms,
-                burst,
-            } => {
-                let window = i128::from(window_ms.max(1));
-                let missing = i128::from(burst) * window - state.amount;
-                Level {
-                    limit,
-                    remaining: u64::try_from(state.amount / window).unwrap_or(0),
-                    reset_ms: if limit == 0 {
-                        u64::MAX
-                    } else {
-                        milliseconds(missing, limit)
-                    },
-                }
+        let (unit, full) = self.unit_and_full();
+        let whole = |amount: i128| u64::try_from(amount / unit).unwrap_or(0);
+        let (limit, reset_ms) = match *self {
+            Self::Bucket { limit, burst, .. } => {
+                let reset_ms = match (limit, state.amount) {
+                    (_, 0) => 0,
+                    (0, _) => u64::MAX,
+                    (limit, missing) => milliseconds(missing, limit),
+                };
+                (burst, reset_ms)
             }
+            Self::Quota {
+                limit,
+                period: Period::Forever,
+                ..
+            } => (limit, u64::MAX),
             Self::Quota {
                 limit,
                 period,
                 offset_minutes,
-            } => Level {
-                limit,
-                remaining: u64::try_from(i128::from(limit) - state.amount).unwrap_or(0),
-                reset_ms: match period {
-                    Period::Forever => u64::MAX,
-                    _ => period
-                        .around(now_ms, offset_minutes)
-                        .1
-                        .saturating_sub(now_ms),
-                },
-            },
+            } => {
+                let (_, end) = period.around(now_ms, offset_minutes);
+                (limit, end.saturating_sub(now_ms))
+            }
+        };
+        Level {
+            limit,
+            used: whole(state.amount + unit - 1),
+            remaining: whole((full - state.amount).max(0)),
+            reset_ms,
         }
     }
 
     /// When a state is as if it had never been, so that its slot can be given away.
     pub(crate) fn expires_ms(&self, state: State, now_ms: u64) -> u64 {
+        if state.amount == 0 {
+            return now_ms;
+        }
         now_ms.saturating_add(self.level(state, now_ms).reset_ms)
     }
 }

@@ -307,3 +307,59 @@ fn a_refusal_tells_where_every_limit_stands() {
         [70, 60]
     );
 }
+
+/// A configuration that takes over goes on from what has been used, and what is settled by the one
+/// before it gives nothing away.
+#[test]
+fn another_configuration_goes_on_from_what_was_used() {
+    let store = MemoryStore::default();
+    let (small, large) = (bucket(100, 60_000, 100), bucket(1000, 60_000, 1000));
+    let early = reserve(&store, &[charge(small, "o", 90)], at(0)).unwrap();
+    assert_eq!(left(&store, large, "o", 0), 910);
+    let _ = reserve(&store, &[charge(large, "o", 900)], at(0)).unwrap();
+    // The exchange of the old configuration ends without having used anything.
+    early.settle(&store, at(0), |_| 0);
+    assert_eq!(left(&store, large, "o", 0), 100);
+    // A lower rate holds for what was used before, too.
+    let slow = bucket(10, 60_000, 1000);
+    assert_eq!(left(&store, slow, "o", 60_000), 110);
+}
+
+/// Owners who use nothing keep nobody out, however long the window.
+#[test]
+fn what_was_given_back_holds_no_slot() {
+    let (store, small) = (MemoryStore::default(), Rc::new(Table::new("small", 1)));
+    let month = Window::Quota {
+        limit: 100,
+        period: Period::Month,
+        offset_minutes: 0,
+    };
+    for n in 0..64 {
+        for amount in [0, 10] {
+            let charge = Charge {
+                table: Rc::clone(&small),
+                ..charge(month, &n.to_string(), amount)
+            };
+            let taken = reserve(&store, &[charge], at(n)).unwrap();
+            assert_eq!(taken.held()[0].placement, Placement::Claimed, "{n}");
+            taken.settle(&store, at(n), |_| 0);
+        }
+    }
+}
+
+/// A clock that was wrong for a moment holds nobody back for long.
+#[test]
+fn a_clock_that_was_a_year_ahead() {
+    let year = 365 * 86_400_000;
+    let quota = Window::Quota {
+        limit: 100,
+        period: Period::Month,
+        offset_minutes: 0,
+    };
+    for window in [bucket(100, 60_000, 100), quota] {
+        let store = MemoryStore::default();
+        let _ = reserve(&store, &[charge(window, "o", 100)], at(year)).unwrap();
+        let now = reserve(&store, &[charge(window, "o", 100)], at(0));
+        assert!(now.is_ok(), "{window:?}: {now:?}");
+    }
+}

@@ -162,7 +162,7 @@ pub(crate) fn answer<'a>(
     let mut index = 0;
     let mut events = cursor.clone();
     if events.kind()? == Kind::Object {
-        index = number_at(events, "index")?.unwrap_or(0);
+        index = number_at(events, "index").unwrap_or(0);
     }
     cursor.document(FIELDS, |cursor, field| match field {
         0..=3 => answer_field(cursor, field, answer),

@@ -156,7 +156,7 @@ pub(crate) fn answer<'a>(
     let mut index = 0;
     let mut event = cursor.clone();
     if event.kind()? == Kind::Object {
-        index = number_at(event, "contentBlockIndex")?.unwrap_or(0);
+        index = number_at(event, "contentBlockIndex").unwrap_or(0);
     }
     cursor.document(FIELDS, |cursor, field| match field {
         _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),

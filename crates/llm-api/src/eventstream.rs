@@ -63,6 +63,11 @@ impl Reader {
         !self.unread
     }
 
+    /// How many bytes of memory it takes to hold an unfinished message.
+    pub fn memory(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// The length of the message that is held, once its prelude is there.
     fn length(&self) -> Option<usize> {
         (self.held.len() >= PRELUDE).then(|| self.number(0))?

@@ -3,7 +3,7 @@
 //! Buffers' JSON, in which every field may also be written in snake case.
 
 use crate::json::{Cursor, Fault, Kind};
-use crate::output::{leaves as leaves_of, number_at, objects, piece};
+use crate::output::{ahead, leaves as leaves_of, number_at, objects, piece};
 use crate::prompt::{leaves, list, open_fields, schema, text, tools};
 use crate::request::count;
 use crate::usage::Reported;
@@ -165,7 +165,7 @@ pub(crate) fn answer<'a>(
         }
         2 => answer.take_error(cursor),
         _ => objects(cursor, |cursor, at| {
-            let index = number_at(cursor.clone(), "index")?.unwrap_or(at);
+            let index = number_at(cursor.clone(), "index").unwrap_or(at);
             cursor.fields(&["content"], |cursor, _| match cursor.kind()? {
                 Kind::Object => cursor.fields(&["parts"], |cursor, _| {
                     objects(cursor, |cursor, at| {
@@ -185,10 +185,10 @@ fn part_of_answer(
     output: &mut dyn Output,
 ) -> Done {
     let mut thought = false;
-    cursor.clone().fields(&["thought"], |cursor, _| {
+    ahead(cursor.clone(), &["thought"], |cursor, _| {
         thought = cursor.bool_or_skip()?.unwrap_or(false);
         Ok(())
-    })?;
+    });
     let spoken = if thought {
         Spoken::Reasoning
     } else {

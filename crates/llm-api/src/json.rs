@@ -14,7 +14,7 @@ mod text;
 use std::fmt;
 use std::ops::Range;
 
-pub use parts::{elements, member};
+pub use parts::{closed, elements, member};
 pub use text::{Text, escape};
 
 /// Deepest nesting accepted; beyond it a recursive parser upstream might break.

@@ -31,6 +31,7 @@ pub(crate) fn chat<'a>(
         "prediction",
         "service_tier",
         "audio",
+        "deferred",
     ];
     let mut older_cap = None;
     cursor.document(FIELDS, |cursor, field| {
@@ -49,16 +50,25 @@ pub(crate) fn chat<'a>(
             // What the answer is expected to be: a text of the user's, or parts of one.
             10 => content(cursor, request, prompt)?,
             11 => request.service_tier = cursor.string_or_skip()?,
-            _ => {
+            12 => {
                 request.audio |= cursor.kind()? == Kind::Object;
                 cursor.skip().map(drop)?;
             }
+            _ => request.detached = detached(cursor)?,
         }
         Ok(())
     })?;
     // OpenAI refuses both; a server that knows one of them obeys that.
     request.output_cap = request.output_cap.max(older_cap);
     Ok(())
+}
+
+/// A flag that is no boolean may still be one to a lax server.
+fn detached(cursor: &mut Cursor<'_>) -> Result<bool, Fault> {
+    if cursor.kind()? == Kind::Null {
+        return cursor.skip().map(|_| false);
+    }
+    Ok(cursor.bool_or_skip()?.unwrap_or(true))
 }
 
 fn message<'a>(
@@ -248,6 +258,7 @@ pub(crate) fn responses<'a>(
         "text",
         "prompt",
         "service_tier",
+        "background",
     ];
     cursor.document(FIELDS, |cursor, field| {
         match field {
@@ -260,6 +271,7 @@ pub(crate) fn responses<'a>(
             4 => request.output_cap = count(cursor)?,
             5 => request.tools |= tools(cursor, prompt)?,
             8 => request.service_tier = cursor.string_or_skip()?,
+            9 => request.detached = detached(cursor)?,
             6 if cursor.kind()? == Kind::Object => {
                 cursor.fields(&["format"], |cursor, _| format(cursor, prompt))?;
             }
@@ -318,7 +330,7 @@ fn item<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>, prompt: &mut dyn
 }
 
 /// Whether the object is of this `type`, wherever that stands in it.
-pub(crate) fn has_type(mut object: Cursor<'_>, expected: &str) -> Result<bool, Fault> {
+fn has_type(mut object: Cursor<'_>, expected: &str) -> Result<bool, Fault> {
     let mut found = false;
     object.fields(&["type"], |cursor, _| {
         found = cursor

@@ -113,12 +113,22 @@ pub(crate) fn objects<'a>(
     })
 }
 
-/// The number at a key of the object that comes next, wherever it stands in it.
-pub(crate) fn number_at(mut object: Cursor<'_>, key: &'static str) -> Result<Option<u64>, Fault> {
+/// Looks ahead at fields of the object that comes next, wherever they stand in it. In an answer
+/// that was cut off they may not have come: who reads on will meet that fault.
+pub(crate) fn ahead<'a>(
+    mut object: Cursor<'a>,
+    known: &[&'static str],
+    field: impl FnMut(&mut Cursor<'a>, usize) -> Result<(), Fault>,
+) {
+    let _ = object.fields(known, field);
+}
+
+/// The number at a key of the object that comes next.
+pub(crate) fn number_at(object: Cursor<'_>, key: &'static str) -> Option<u64> {
     let mut found = None;
-    object.fields(&[key], |cursor, _| {
+    ahead(object, &[key], |cursor, _| {
         found = cursor.count_or_skip()?;
         Ok(())
-    })?;
-    Ok(found)
+    });
+    found
 }

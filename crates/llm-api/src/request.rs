@@ -18,6 +18,9 @@ pub struct Request<'a> {
     pub output_cap: Option<u64>,
     /// Answers asked for (`n`, `candidateCount`), at least 1.
     pub choices: u64,
+    /// Whether the answer is to be made later and fetched by another request (`background`,
+    /// xAI's `deferred`).
+    pub detached: bool,
     /// Whether tools are offered.
     pub tools: bool,
     /// Whether there are images (or PDFs, which models see as images).

@@ -59,6 +59,8 @@ pub struct Reader {
     word: Vec<u8>,
     /// The last byte was a `\r`, so that a `\n` would be a part of its line end.
     after_cr: After,
+    /// Something other than white space has been fed.
+    began: bool,
     limit: usize,
 }
 
@@ -117,12 +119,14 @@ impl Reader {
             nesting: Nesting::default(),
             word: Vec::new(),
             after_cr: After::Other,
+            began: false,
             limit,
         }
     }
 
     /// Feeds the next bytes.
     pub fn feed(&mut self, mut bytes: &[u8], sink: &mut dyn Sink) {
+        self.began |= !bytes.iter().all(u8::is_ascii_whitespace);
         while let Some(&byte) = bytes.first() {
             let after_cr = std::mem::replace(&mut self.after_cr, After::Other);
             let taken = match (byte, self.line) {
@@ -171,6 +175,21 @@ impl Reader {
     /// Whether bytes are held back.
     pub fn is_holding(&self) -> bool {
         !self.held.is_empty()
+    }
+
+    /// Whether nothing has been fed but white space.
+    pub fn is_new(&self) -> bool {
+        !self.began
+    }
+
+    /// How many bytes of memory it takes to hold them.
+    pub fn memory(&self) -> usize {
+        self.held.capacity()
+    }
+
+    /// The JSON of an event that has not ended, as far as it came.
+    pub fn unfinished(&self) -> Option<Vec<u8>> {
+        (!self.pieces.is_empty()).then(|| self.joined())
     }
 
     /// A byte of a field's name, or the colon behind it.

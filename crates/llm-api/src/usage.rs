@@ -6,8 +6,9 @@
 use crate::Api;
 use crate::json::{Cursor, Fault, Kind};
 
-/// No answer has more tokens than this; a larger number is a provider's mistake.
-const ABSURD: u64 = 1 << 40;
+/// No exchange has more tokens than this (contexts have ten million, batches of embeddings some
+/// sixteen); a larger number is a provider's mistake.
+const ABSURD: u64 = 1 << 26;
 
 /// Normalised token usage of one exchange.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,9 +29,12 @@ pub struct Usage {
     pub input_audio: u64,
     /// Part of `output` that is audio.
     pub output_audio: u64,
-    /// A number was missing its type, absurd, or contradicted another: count it as the
-    /// provider's fault and never refund by it.
+    /// The tokens of the prompt or of the answer were missing, of the wrong type, absurd, or
+    /// contradicted the total: count it as the provider's fault and never refund by it.
     pub odd: bool,
+    /// The same was true of a part of them. The whole stands; a part that would make it cheaper
+    /// is taken for nothing.
+    pub odd_part: bool,
     pub(crate) reported: Reported,
 }
 
@@ -47,6 +51,13 @@ impl Usage {
             ..Reported::default()
         };
         reported.normalise(Api::BedrockInvoke)
+    }
+
+    /// The most that the answer may have had by this report: what a total leaves that is larger
+    /// than its parts, else what it says.
+    pub fn output_at_most(&self) -> u64 {
+        let total = self.reported.total.get();
+        self.output.max(total.saturating_sub(self.input))
     }
 
     /// All tokens.
@@ -133,7 +144,16 @@ impl Reported {
 
     pub(crate) fn normalise(&self, api: Api) -> Option<Usage> {
         let mut copy = *self;
-        let mut odd = copy.all().iter().any(|n| n.odd);
+        // What a provider counts beside its sums is as much as these.
+        let beside = match api {
+            Api::GeminiGenerate => self.tool_use.odd || self.reasoning.odd,
+            Api::AnthropicMessages | Api::BedrockConverse => {
+                self.cache_read.odd || self.cache_write.odd
+            }
+            _ => false,
+        };
+        let mut odd = self.input.odd || self.output.odd || self.total.odd || beside;
+        let mut odd_part = !odd && copy.all().iter().any(|n| n.odd);
         if self.input.is_missing() && self.output.is_missing() && self.total.is_missing() {
             return None;
         }
@@ -171,12 +191,16 @@ impl Reported {
             let uncached = self.input.get() + output;
             odd |= total != input + output && (api != Api::BedrockConverse || total != uncached);
         }
-        // A part larger than its whole would make money when priced at a discount.
         let mut part = |value: u64, whole: u64| {
-            odd |= value > whole;
+            odd_part |= value > whole;
             value.min(whole)
         };
-        let cache_read = part(cache_read, input);
+        // Larger than its whole it would make money, priced at a discount.
+        let cache_read = if part(cache_read, input) < cache_read {
+            0
+        } else {
+            cache_read
+        };
         let cache_write = part(cache_write, input - cache_read);
         let cache_write_1h = part(self.cache_write_1h.get(), cache_write);
         let reasoning = part(self.reasoning.get(), output);
@@ -192,6 +216,7 @@ impl Reported {
             input_audio,
             output_audio,
             odd,
+            odd_part,
             reported: *self,
         })
     }

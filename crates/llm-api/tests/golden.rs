@@ -172,6 +172,7 @@ fn usage_facts(usage: Option<Usage>) -> Value {
         "input_audio": usage.input_audio,
         "output_audio": usage.output_audio,
         "odd": usage.odd,
+            "odd_part": usage.odd_part,
     })
 }
 
@@ -619,6 +620,7 @@ fn keys(api: Api) -> &'static [&'static str] {
             "prediction",
             "service_tier",
             "audio",
+            "deferred",
         ],
         Api::OpenAiCompletions => &[
             "model",
@@ -640,6 +642,7 @@ fn keys(api: Api) -> &'static [&'static str] {
             "text",
             "prompt",
             "service_tier",
+            "background",
         ],
         Api::OpenAiEmbeddings => &["model", "input"],
         Api::AnthropicMessages | Api::AnthropicCountTokens => &[

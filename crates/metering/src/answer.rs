@@ -1,6 +1,7 @@
 //! The answer: read for its usage and its text, rid of the usage nobody asked for.
 
 use std::fmt;
+use std::ops::Range;
 use std::rc::Rc;
 
 use weir_intake::plain_encoding;
@@ -10,7 +11,8 @@ use weir_llm_api::{Answer, Api, Channel, Edit, Output, Usage, eventstream, splic
 use weir_policy::{ChunkAnswer, Cx, Headers, ResponseAnswer};
 use weir_tokens::Count;
 
-use crate::spent::{AnswerCounter, Spent};
+use crate::memory::{Memory, Taken};
+use crate::spent::{AnswerCounter, Source, Spent};
 
 /// Says what is to be added to a usage object: a member without its comma, like `"cost":1`. Gets
 /// the usage so far and the tier served.
@@ -22,6 +24,7 @@ pub struct Reading {
     shape: Shape,
     limit: usize,
     whole: bool,
+    held: Taken,
     seen: Seen,
 }
 
@@ -32,9 +35,16 @@ pub struct Seen {
     pub usage: Option<Usage>,
     /// Something could not be read: too long, compressed, of a type nobody knows.
     pub unread: bool,
+    /// JSON texts that could be read.
+    read: u64,
+    /// The end of the body has come.
+    ended: bool,
+    /// The answer is made later and fetched by another request.
+    keeps: bool,
     answered: Option<Answered>,
     /// Text came after the last report of usage, which is then not the last word.
     text_since: bool,
+    any_text: bool,
     text: AnswerCounter,
     /// The answer is an error, or ended in one.
     failed: bool,
@@ -85,17 +95,22 @@ enum Shape {
 impl Reading {
     /// Before any answer; nothing longer than `limit` bytes is read. `strip`: take out the usage
     /// that was asked for on behalf of the caller alone.
-    pub fn new(api: Api, text: AnswerCounter, strip: bool, limit: usize) -> Self {
+    pub fn new(api: Api, text: AnswerCounter, strip: bool, limit: usize, memory: &Memory) -> Self {
         Self {
             shape: Shape::None,
             limit,
             whole: false,
+            held: memory.share(),
             seen: Seen {
                 api,
                 usage: None,
                 unread: false,
+                read: 0,
+                ended: false,
+                keeps: false,
                 answered: None,
                 text_since: false,
+                any_text: false,
                 text,
                 failed: false,
                 service_tier: None,
@@ -109,6 +124,12 @@ impl Reading {
     /// headers.
     pub fn hold_json(&mut self) {
         self.whole = true;
+    }
+
+    /// The answer will be made later and fetched by another request, which nobody here can tell from
+    /// others: what is reserved for it is kept.
+    pub fn expect_later(&mut self) {
+        self.seen.keeps = true;
     }
 
     /// Adds a note to every report of usage but a stream's first.
@@ -138,6 +159,7 @@ impl Reading {
         if let Some(usage) = invoke_usage(self.seen.api, headers) {
             self.seen.usage = Some(usage);
         }
+        self.seen.ended = end;
         if end {
             return ResponseAnswer::Pass;
         }
@@ -169,19 +191,71 @@ impl Reading {
 
     /// A piece of the answer's body.
     pub fn chunk(&mut self, chunk: &[u8], end: bool) -> ChunkAnswer {
+        self.seen.ended |= end;
+        self.believe_the_bytes(chunk);
+        let answer = self.take(chunk, end);
+        let memory = match &self.shape {
+            Shape::Json(body) => body.capacity(),
+            Shape::Events(reader) => reader.memory(),
+            Shape::Binary(reader) => reader.memory(),
+            Shape::None => 0,
+        };
+        if self.held.hold(memory) {
+            return answer;
+        }
+        // There is no room for it: what is there is counted, the rest passes unread.
+        self.seen.unread = true;
+        let mut out = match answer {
+            ChunkAnswer::Replace(out) => out,
+            _ => chunk.to_vec(),
+        };
+        match std::mem::replace(&mut self.shape, Shape::None) {
+            Shape::Json(body) => self.seen.beginning(&body),
+            Shape::Events(mut reader) => {
+                let editing = self.seen.edits();
+                let mut sink = Passing {
+                    out: Vec::new(),
+                    editing,
+                    seen: &mut self.seen,
+                };
+                reader.finish(&mut sink);
+                if editing {
+                    out.extend(sink.out);
+                    return ChunkAnswer::Replace(out);
+                }
+            }
+            Shape::Binary(_) | Shape::None => {}
+        }
+        ChunkAnswer::Pass
+    }
+
+    /// What is called a stream may be plain JSON, as errors often are.
+    fn believe_the_bytes(&mut self, chunk: &[u8]) {
+        let first = chunk.iter().find(|byte| !byte.is_ascii_whitespace());
+        if let Shape::Events(reader) = &self.shape
+            && reader.is_new()
+            && matches!(first, Some(b'{' | b'['))
+        {
+            self.shape = Shape::Json(Vec::new());
+        }
+    }
+
+    fn take(&mut self, chunk: &[u8], end: bool) -> ChunkAnswer {
         let seen = &mut self.seen;
         match &mut self.shape {
             Shape::None => return ChunkAnswer::Finished,
             Shape::Json(body) => {
                 if body.len() + chunk.len() > self.limit {
                     seen.unread = true;
+                    let body = std::mem::take(body);
+                    seen.beginning(&body);
                     self.shape = Shape::None;
                     return ChunkAnswer::Finished;
                 }
                 if !end {
                     body.extend_from_slice(chunk);
                 } else if body.is_empty() {
-                    let edits = seen.json(chunk, true);
+                    let edits = seen.json(chunk);
                     self.shape = Shape::None;
                     if self.whole && !edits.is_empty() {
                         return ChunkAnswer::Replace(splice(chunk, &edits));
@@ -189,13 +263,13 @@ impl Reading {
                 } else {
                     body.extend_from_slice(chunk);
                     let body = std::mem::take(body);
-                    seen.json(&body, true);
+                    seen.json(&body);
                     self.shape = Shape::None;
                 }
             }
             Shape::Binary(reader) => {
                 let read = reader.feed(chunk, |message| {
-                    seen.read(message);
+                    seen.unread |= !message.is_empty() && seen.read(message).is_none();
                 });
                 seen.unread |= !read;
             }
@@ -209,6 +283,8 @@ impl Reading {
                 reader.feed(chunk, &mut sink);
                 if end {
                     reader.finish(&mut sink);
+                    // Nothing of it was an event that could be read.
+                    sink.seen.unread |= sink.seen.read == 0;
                 }
                 if editing {
                     return ChunkAnswer::Replace(sink.out);
@@ -220,8 +296,15 @@ impl Reading {
 
     /// The exchange is over.
     pub fn end(mut self) -> Seen {
-        if let Shape::Json(body) = &self.shape {
-            self.seen.json(body, false);
+        match &self.shape {
+            Shape::Json(body) => self.seen.beginning(body),
+            // What was held back never reached the caller.
+            Shape::Events(reader) if !self.seen.edits() => {
+                if let Some(json) = reader.unfinished() {
+                    self.seen.beginning(&json);
+                }
+            }
+            Shape::Events(_) | Shape::Binary(_) | Shape::None => {}
         }
         self.seen
     }
@@ -251,22 +334,27 @@ impl Seen {
         };
         let nothing = Spent::nothing(answered.by_upstream);
         let error = !(200..300).contains(&answered.status);
-        match &self.usage {
-            Some(usage) if !usage.odd && !self.text_since => return Spent::of(usage),
-            None if error => return nothing,
-            Some(usage) if error && usage.odd => return nothing,
-            _ => {}
-        }
-        let (text, text_exact) = self.text.count();
-        let output = if self.unread {
-            reserved.max(text)
-        } else {
-            text
+        let usage = match &self.usage {
+            Some(usage) if usage.odd && error => return nothing,
+            Some(usage) if !self.contradicts(usage, input) && !self.text_since => {
+                return Spent::of(usage);
+            }
+            // What another filter or the proxy answers by itself costs nothing.
+            None if error || !answered.by_upstream => return nothing,
+            usage => usage,
         };
-        let exact = exact && text_exact && !self.unread;
-        match &self.usage {
+        let (text, text_exact) = self.text.count();
+        let silent = text == 0 && usage.is_none();
+        if silent && (self.failed || upstream_broke_off) {
+            return nothing;
+        }
+        // An answer that ended without a word of text or usage tells nothing of what was made.
+        let keeps = self.unread || self.keeps || (silent && self.ended && reserved > 0);
+        let output = if keeps { reserved.max(text) } else { text };
+        let exact = exact && text_exact && !keeps;
+        let spent = match usage {
             // Broken off behind a report of usage: what came after it is counted.
-            Some(usage) if !usage.odd => {
+            Some(usage) if !self.contradicts(usage, input) => {
                 let mut usage = *usage;
                 usage.output = usage.output.max(output);
                 Spent {
@@ -274,18 +362,27 @@ impl Seen {
                     ..Spent::counted(0, 0, exact)
                 }
             }
-            // Numbers that make no sense are believed as far as they take nothing away, and no
-            // further than was reserved.
-            Some(usage) => Spent::counted(input, output.max(usage.output.min(reserved)), false),
-            None if text == 0 && !self.unread && (self.failed || upstream_broke_off) => nothing,
+            // Numbers that make no sense are believed as far as they take nothing away; the answer's
+            // no further than was reserved.
+            Some(usage) => {
+                let told = usage.output_at_most().min(reserved);
+                Spent::counted(input.max(usage.input), output.max(told), false)
+            }
             None => Spent::counted(input, output, exact),
-        }
+        };
+        Spent { keeps, ..spent }
+    }
+
+    /// Whether a usage contradicts itself, or what was seen: there is no text of no tokens.
+    fn contradicts(&self, usage: &Usage, prompt: u64) -> bool {
+        usage.odd || (usage.output == 0 && self.any_text) || (usage.input == 0 && prompt > 0)
     }
 
     /// What was wrong with the usage of an exchange that came to `spent`.
     pub fn fault(&self, spent: &Spent) -> Option<&'static str> {
         match &self.usage {
-            Some(usage) if usage.odd => Some("odd"),
+            Some(usage) if usage.odd_part || usage.odd => Some("odd"),
+            Some(_) if spent.source != Source::Usage && !self.text_since => Some("odd"),
             Some(_) => None,
             None if spent.usage.total() == 0 => None,
             None if self.unread => Some("unread"),
@@ -298,32 +395,35 @@ impl Seen {
         self.strip || self.note.is_some()
     }
 
-    /// The whole of a JSON answer, or the beginning of one that broke off. Returns the notes to be
-    /// written into it.
-    fn json(&mut self, body: &[u8], complete: bool) -> Vec<Edit> {
-        let valid = match std::str::from_utf8(body) {
-            Ok(_) => body.len(),
-            Err(error) => {
-                self.unread |= complete;
-                error.valid_up_to()
-            }
-        };
-        let body = body.get(..valid).unwrap_or_default();
-        // Gemini streams a list of answers when it is not asked for events.
-        let whole = std::iter::once(0..body.len());
-        let elements = json::elements(body);
+    /// The whole of a JSON answer. Returns the notes to be written into it.
+    fn json(&mut self, body: &[u8]) -> Vec<Edit> {
         let mut edits = Vec::new();
-        for span in elements.unwrap_or_else(|| whole.collect()) {
+        for span in elements(body) {
             let element = body.get(span.clone()).unwrap_or_default();
             match self.read(element) {
                 Some(answer) => edits.extend(self.noted(&answer).map(|mut edit| {
                     edit.span = edit.span.start + span.start..edit.span.end + span.start;
                     edit
                 })),
-                None => self.unread |= complete,
+                None => self.unread = true,
             }
         }
         edits
+    }
+
+    /// As much of a JSON text as came before it broke off.
+    fn beginning(&mut self, body: &[u8]) {
+        for span in elements(body) {
+            let element = body.get(span).unwrap_or_default();
+            let ends = element.ends_with(b"}");
+            let closed = if ends {
+                None
+            } else {
+                Some(json::closed(element))
+            };
+            // The fault at the cut is expected; what was read before it stands.
+            let _ = self.read(closed.as_deref().unwrap_or(element));
+        }
     }
 
     /// One JSON text of the answer; none when it could not be read.
@@ -334,7 +434,9 @@ impl Seen {
         };
         let answer = Answer::read(self.api, json, &mut text);
         self.text_since |= text.any;
+        self.any_text |= text.any;
         let answer = answer.ok()?;
+        self.read += 1;
         self.failed |= answer.failed;
         if let Some(tier) = &answer.service_tier {
             self.service_tier = Some(tier.decode().chars().take(32).collect());
@@ -356,13 +458,23 @@ impl Seen {
     }
 }
 
+/// Where the texts stand that an answer is made of: Gemini streams a list of them when it is not
+/// asked for events.
+fn elements(body: &[u8]) -> Vec<Range<usize>> {
+    let whole = std::iter::once(0..body.len());
+    json::elements(body).unwrap_or_else(|| whole.collect())
+}
+
 /// Whether the upstream ended an exchange before its time, not the caller.
 fn upstream_broke_off(cx: &Cx<'_>) -> bool {
     let details = cx.attributes.get(&["response", "code_details"]);
     let details = String::from_utf8_lossy(&details.unwrap_or_default()).into_owned();
     // Envoy's `%RESPONSE_CODE_DETAILS%`: `upstream_reset_after_response_started{…}`,
-    // `upstream_response_timeout`, `stream_idle_timeout`, ….
-    details.starts_with("upstream_") || details.contains("timeout")
+    // `upstream_response_timeout`, `stream_idle_timeout`, …. After a redirect that the proxy follows
+    // by itself another exchange begins.
+    details.starts_with("upstream_")
+        || details.contains("timeout")
+        || details.contains("internal_redirect")
 }
 
 /// Notes that there is text, and has it counted.
@@ -395,6 +507,7 @@ impl Sink for Passing<'_> {
     fn data(&mut self, json: &[u8]) -> Fate {
         let api = self.seen.api;
         let Some(answer) = self.seen.read(json) else {
+            self.seen.unread = true;
             return Fate::Pass;
         };
         if self.seen.strip {

@@ -26,6 +26,8 @@ pub struct Asked {
     pub generates: bool,
     /// Whether a stream is asked for.
     pub stream: bool,
+    /// Whether the answer is made later and fetched by another request.
+    pub detached: bool,
     /// Whether there is sound in it, or to be in the answer.
     pub audio: bool,
     /// The tier of service asked for, where the body says it.
@@ -89,6 +91,7 @@ impl Asked {
             choices: request.choices.max(1),
             generates: call.api != Api::AnthropicCountTokens,
             stream,
+            detached: request.detached,
             audio: request.audio,
             service_tier: request
                 .service_tier

@@ -56,7 +56,9 @@ pub fn reserve<L: Clone>(
             charge,
             retry_ms,
             levels,
+            failed,
         }) => {
+            unsettled(cx, filter, failed);
             let at = (limits.get(charge), levels.get(charge), charges.get(charge));
             let (Some(limit), Some(level), Some(charge)) = at else {
                 return Err(Limited::Store);
@@ -96,28 +98,43 @@ impl<L> Held<L> {
         self.limits.iter().zip(levels)
     }
 
-    /// Puts every limit right: `used` says what of it was really used.
-    pub fn settle(self, cx: &mut Cx<'_>, filter: &'static str, used: impl Fn(&L) -> u64) {
+    /// Puts every limit right: `used` says what of it was really used. Where what was reserved is
+    /// to be kept, it is no less than that.
+    pub fn settle(
+        self,
+        cx: &mut Cx<'_>,
+        filter: &'static str,
+        keeps: bool,
+        used: impl Fn(&L) -> u64,
+    ) {
         let Self {
             limits,
             reservation,
         } = self;
-        let used = |at: usize| limits.get(at).map_or(0, &used);
+        let reserved: Vec<u64> = reservation.held().iter().map(|h| h.charge.amount).collect();
+        let used = |at: usize| {
+            let used = limits.get(at).map_or(0, &used);
+            let kept = reserved.get(at).copied().filter(|_| keeps);
+            used.max(kept.unwrap_or(0))
+        };
         let settled = reservation.settle(cx.store, cx.now, used);
         if settled.conflicts > 0 {
             let labels = [("filter", filter)];
             cx.effects
                 .count(metric::STORE_CONFLICTS, &labels, settled.conflicts);
         }
-        if settled.failed > 0 {
-            let labels = [("filter", filter), ("call", "settle")];
-            cx.effects
-                .count(metric::STORE_FAILURES, &labels, settled.failed);
-            let line = format!(
-                "{filter}: {} limits could not be settled and stay charged with what was reserved",
-                settled.failed
-            );
-            cx.effects.log(Level::Warn, line);
-        }
+        unsettled(cx, filter, settled.failed);
+    }
+}
+
+/// Counts limits that could not be put right.
+fn unsettled(cx: &mut Cx<'_>, filter: &'static str, failed: u64) {
+    if failed > 0 {
+        let labels = [("filter", filter), ("call", "settle")];
+        cx.effects.count(metric::STORE_FAILURES, &labels, failed);
+        let line = format!(
+            "{filter}: {failed} limits could not be settled and stay charged with what was reserved"
+        );
+        cx.effects.log(Level::Warn, line);
     }
 }

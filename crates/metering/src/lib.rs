@@ -13,6 +13,7 @@
 mod answer;
 mod asked;
 mod held;
+mod memory;
 mod models;
 mod prompt;
 mod share;
@@ -22,6 +23,7 @@ mod window;
 pub use answer::{Known, Note, Reading, Seen};
 pub use asked::Asked;
 pub use held::{Held, Limited, reserve};
+pub use memory::Memory;
 pub use models::{ModelSettings, Models, bounded, label_value};
 pub use share::{MatchSettings, Part, Share, Subject};
 pub use spent::{AnswerCounter, Source, Spent};

@@ -69,7 +69,8 @@ impl Models {
     }
 
     fn find(&self, name: &str) -> Option<&Model> {
-        let fits = |model: &&Model| model.globs.iter().any(|glob| glob.matches(name));
+        let name = name.trim().to_lowercase();
+        let fits = |model: &&Model| model.globs.iter().any(|glob| glob.matches(&name));
         self.known.iter().find(fits)
     }
 
@@ -111,10 +112,22 @@ fn model(s: ModelSettings, place: &str) -> Result<Model, ConfigError> {
     if let Some(expected) = s.expected_output {
         bounded(expected, &format!("{place}.expected_output"))?;
     }
+    let family = s.count_as.as_deref().map(weir_tokens::family);
+    if family.is_some_and(|family| family.name == "unknown") {
+        let message = "no tokenizer is known for a model of this name";
+        return Err(ConfigError::at(format!("{place}.count_as"), message));
+    }
+    // Case does not count, as it does not in finding a tokenizer.
+    let folded = s
+        .matches
+        .0
+        .iter()
+        .map(|glob| Glob::new(&glob.as_str().to_lowercase()));
+    let globs: Result<Vec<Glob>, String> = folded.collect();
     Ok(Model {
-        globs: s.matches.0,
+        globs: globs.map_err(|e| ConfigError::at(format!("{place}.match"), e))?,
         label,
-        family: s.count_as.as_deref().map(weir_tokens::family),
+        family,
         factor_permille: s.factor_permille,
         expected_output: s.expected_output,
     })

@@ -34,7 +34,7 @@ pub struct MatchSettings {
 }
 
 /// A part of what makes an owner.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
@@ -71,12 +71,13 @@ pub struct Share {
 pub struct Subject<'a> {
     /// The API.
     pub api: Api,
-    /// The model as it is sent.
-    pub model: &'a str,
     /// The caller.
     pub identity: Option<&'a Identity>,
     /// The request's headers, as far as any limit looks at them.
     pub headers: &'a Headers,
+    /// The model as it is sent, and as it was asked for, in lower case: providers differ in whether
+    /// case counts, and a limit must not be got around by it.
+    folded: String,
     asked: String,
     provider: String,
     route: String,
@@ -87,7 +88,7 @@ impl<'a> Subject<'a> {
     pub fn new(
         cx: &Cx<'_>,
         api: Api,
-        model: &'a str,
+        model: &str,
         identity: Option<&'a Identity>,
         headers: &'a Headers,
     ) -> Self {
@@ -95,10 +96,10 @@ impl<'a> Subject<'a> {
         let route = cx.attributes.get(&["xds", "route_name"]);
         Self {
             api,
-            model,
             identity,
             headers,
-            asked: told(fact::MODEL),
+            folded: model.trim().to_lowercase(),
+            asked: told(fact::MODEL).trim().to_lowercase(),
             provider: told(fact::PROVIDER),
             route: String::from_utf8_lossy(&route.unwrap_or_default()).into_owned(),
         }
@@ -133,8 +134,10 @@ impl Share {
             let name = header_name(&name).map_err(|e| at("match.headers", e))?;
             headers.push((name, glob));
         }
+        per.sort();
+        let model = matches.model.0.iter().map(|glob| folded(glob, place));
         Ok(Self {
-            model: matches.model,
+            model: OneOrMany(model.collect::<Result<_, _>>()?),
             identity: matches.identity,
             api: matches.api,
             provider: matches.provider,
@@ -186,7 +189,7 @@ impl Share {
         for part in &self.per {
             let (kind, value): (&[u8], &[u8]) = match part {
                 Part::Identity => (b"identity", identity),
-                Part::Model => (b"model", subject.model.as_bytes()),
+                Part::Model => (b"model", subject.folded.as_bytes()),
                 Part::Api => (b"api", subject.api.name().as_bytes()),
                 Part::Provider => (b"provider", subject.provider.as_bytes()),
                 Part::Route => (b"route", subject.route.as_bytes()),
@@ -207,7 +210,7 @@ impl Share {
     }
 
     fn holds_but_for_identity(&self, subject: &Subject<'_>) -> bool {
-        any(&self.model, &[subject.model, &subject.asked])
+        any(&self.model, &[&subject.folded, &subject.asked])
             && any(&self.provider, &[&subject.provider])
             && (self.api.0.is_empty() || self.api.0.contains(&subject.api))
             && self.headers.iter().all(|(name, glob)| {
@@ -215,6 +218,12 @@ impl Share {
                 values.any(|v| std::str::from_utf8(v).is_ok_and(|v| glob.matches(v)))
             })
     }
+}
+
+/// A pattern for names in lower case.
+fn folded(glob: &Glob, place: &str) -> Result<Glob, ConfigError> {
+    Glob::new(&glob.as_str().to_lowercase())
+        .map_err(|e| ConfigError::at(format!("{place}.match.model"), e))
 }
 
 /// Whether a list of conditions is empty or one of them holds.

@@ -45,6 +45,8 @@ pub struct Spent {
     pub service_tier: Option<String>,
     /// Whether the upstream took the request on at all.
     pub answered: bool,
+    /// The answer could not be read: what was reserved is kept where it is more.
+    pub keeps: bool,
 }
 
 impl Spent {
@@ -55,6 +57,7 @@ impl Spent {
             source: Source::Counted,
             service_tier: None,
             answered,
+            keeps: false,
         }
     }
 
@@ -156,7 +159,9 @@ impl Output for AnswerCounter {
         };
         gathered.push_str(&text.decode());
         if gathered.len() > PIECE {
-            let cut = gathered.rfind(' ').unwrap_or(gathered.len());
+            // A space at the very beginning is where the last piece was cut.
+            let cut = gathered.rfind(' ').filter(|&at| at > 0);
+            let cut = cut.unwrap_or(gathered.len());
             let rest = gathered.split_off(cut);
             let whole = std::mem::replace(gathered, rest);
             self.tokens += self.tokens_of(&whole);

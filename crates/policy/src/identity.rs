@@ -193,12 +193,14 @@ fn digest(value: &[u8]) -> String {
     text
 }
 
-/// A header that is a source stands in the request more than once: whose identity it is
-/// depends on who reads it, so nobody's.
+/// A header that is a source stands in the request more than once, or two credentials do: whose
+/// identity it is depends on who reads it, so nobody's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ambiguous {
     /// The header's name.
     pub header: String,
+    /// The other credential, when it is not the same header twice.
+    pub beside: Option<String>,
 }
 
 /// Finds who is calling.
@@ -240,13 +242,29 @@ pub fn resolve(
                 if values.next().is_some() {
                     return Err(Ambiguous {
                         header: name.clone(),
+                        beside: None,
                     });
                 }
-                first.and_then(if *secret {
-                    Identity::secret
-                } else {
-                    Identity::new
-                })
+                let other = sources.iter().find_map(|other| match other {
+                    IdentitySource::Header {
+                        name: other,
+                        secret,
+                    } if *secret && other != name => headers.has(other).then_some(other),
+                    _ => None,
+                });
+                match (first, other) {
+                    // Which of two credentials the upstream believes nobody knows; a caller
+                    // could vary the other one.
+                    (Some(_), Some(other)) if *secret => {
+                        return Err(Ambiguous {
+                            header: name.clone(),
+                            beside: Some(other.clone()),
+                        });
+                    }
+                    (Some(value), _) if *secret => Identity::secret(&credential(value)),
+                    (Some(value), _) => Identity::new(value),
+                    (None, _) => None,
+                }
             }
             IdentitySource::SourceIp => attributes
                 .get(&["source", "address"])
@@ -257,6 +275,18 @@ pub fn resolve(
         }
     }
     Ok(None)
+}
+
+/// A credential as all its spellings have it: the scheme before it is written in any case, with any
+/// number of spaces behind it (RFC 9110, section 11.1).
+fn credential(value: &[u8]) -> Vec<u8> {
+    let value = value.trim_ascii();
+    let Some(space) = value.iter().position(u8::is_ascii_whitespace) else {
+        return value.to_vec();
+    };
+    let (scheme, token) = value.split_at_checked(space).unwrap_or((value, b""));
+    let scheme = scheme.to_ascii_lowercase();
+    [&scheme, b" ".as_slice(), token.trim_ascii()].concat()
 }
 
 /// `192.0.2.1:4711` and `[2001:db8::1]:4711` without the port; anything else as it is.
@@ -334,7 +364,7 @@ mod tests {
             ),
             (
                 r#"[{"header": "authorization", "secret": true}]"#,
-                Some("sha256:1a9f2c6c7e0660df"),
+                Some("sha256:ea2fe7f4f0073881"),
             ),
             (r#"[{"header": "x-none"}]"#, None),
             ("[]", None),
@@ -406,5 +436,35 @@ mod tests {
             assert_eq!(error.place, "[0]", "{json}");
             assert!(error.message.starts_with(expected), "{json}: {error}");
         }
+    }
+
+    #[test]
+    fn one_credential_is_one_identity_however_it_is_spelt() {
+        let both = sources(
+            r#"[{"header": "authorization", "secret": true}, {"header": "x-api-key", "secret": true}]"#,
+        );
+        let given = Given(BTreeMap::new());
+        let of = |headers: &[(&str, &str)]| {
+            let headers: Headers = headers.iter().copied().collect();
+            resolve(&both, &headers, &given)
+        };
+        let plain = of(&[("authorization", "Bearer sk-1")]).unwrap();
+        assert!(plain.is_some());
+        for spelling in [
+            "bearer sk-1",
+            "BEARER sk-1",
+            " Bearer   sk-1 ",
+            "Bearer\tsk-1",
+        ] {
+            assert_eq!(
+                of(&[("authorization", spelling)]).unwrap(),
+                plain,
+                "{spelling}"
+            );
+        }
+        assert_ne!(of(&[("authorization", "Bearer SK-1")]).unwrap(), plain);
+        assert_ne!(of(&[("x-api-key", "sk-1")]).unwrap(), plain);
+        let two = of(&[("authorization", "Bearer junk"), ("x-api-key", "sk-1")]);
+        assert_eq!(two.unwrap_err().beside.as_deref(), Some("x-api-key"));
     }
 }

@@ -134,8 +134,8 @@ impl<const N: usize> SlotTable<N> {
         (self.buckets as usize + 1) * (BUCKET_HEAD + WAYS * (SLOT_HEAD + N))
     }
 
-    /// Changes the state of `owner`. The closure gets its live state, or `None` when it has
-    /// none, and may be called several times.
+    /// Changes the state of `owner`. The closure gets what the owner left, or `None` when it has
+    /// left nothing or its slot was given away, and may be called several times.
     ///
     /// # Errors
     /// As [`update`]; nothing was stored then.
@@ -259,20 +259,27 @@ impl<const N: usize> Bucket<N> {
         self.slots.len() == WAYS && self.slots.iter().all(|slot| slot.expires_ms > now_ms)
     }
 
-    /// The owner's slot, live or not; else one that is free and may be given away.
+    /// The owner's slot; else one that is free and may be given away. What an owner left in a slot
+    /// that has expired and that nobody took is still its own: what the state says by now may
+    /// depend on a configuration that has changed since.
     fn place(&self, owner: Owner, now_ms: u64) -> Option<(usize, Placement)> {
-        let mut free = None;
+        let (mut free, mut own) = (None, None);
         for (at, slot) in self.slots.iter().enumerate() {
             let live = slot.expires_ms > now_ms;
-            if slot.print == owner.0 && live {
-                return Some((at, Placement::Kept));
-            }
-            if !live && free.is_none() {
+            if slot.print == owner.0 {
+                own = Some((at, Placement::Kept));
+                if live {
+                    return own;
+                }
+            } else if !live && free.is_none() {
                 free = Some(at);
             }
         }
         if now_ms < self.overflow_until_ms {
             return None;
+        }
+        if own.is_some() {
+            return own;
         }
         // A bucket grows to its full number of slots only as they are needed.
         free.or((self.slots.len() < WAYS).then_some(self.slots.len()))
@@ -340,12 +347,20 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_keeps_its_slot_until_it_expires() {
+    fn an_owner_keeps_its_slot_until_another_takes_it() {
         let (table, store) = (SlotTable::new("t", 64), MemoryStore::default());
         assert_eq!(add(&table, &store, "a", 0, 10), (1, Placement::Claimed));
         assert_eq!(add(&table, &store, "a", 9, 10), (2, Placement::Kept));
         assert_eq!(add(&table, &store, "a", 18, 10), (3, Placement::Kept));
-        assert_eq!(add(&table, &store, "a", 28, 10), (1, Placement::Claimed));
+        // Nobody has taken it since.
+        assert_eq!(add(&table, &store, "a", 28, 10), (4, Placement::Kept));
+        let (table, store) = (SlotTable::new("t", 1), MemoryStore::default());
+        for n in 0..=WAYS {
+            let now = if n < WAYS { 0 } else { 10 };
+            let taken = add(&table, &store, &n.to_string(), now, 10);
+            assert_eq!(taken, (1, Placement::Claimed), "{n}");
+        }
+        assert_eq!(add(&table, &store, "0", 10, 10), (1, Placement::Claimed));
     }
 
     #[test]

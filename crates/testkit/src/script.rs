@@ -128,6 +128,8 @@ pub struct Play {
     pub response_trailers: bool,
     /// What filter state and attributes are there, by path joined with `/`.
     pub attributes: BTreeMap<String, String>,
+    /// What has become of attributes when the exchange is over.
+    pub attributes_at_end: BTreeMap<String, String>,
     /// The number the policy gets as random.
     pub random: u64,
     /// Whether the proxy refuses every change of the request's headers.
@@ -136,6 +138,8 @@ pub struct Play {
     pub store: Rc<MemoryStore>,
     /// When the exchange begins, in milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// How long a step of the exchange takes, in milliseconds.
+    pub clock_step_ms: u64,
     /// Where the exchange breaks off: before the answer's headers, or behind so many bytes of
     /// its body.
     pub breaks_off: Option<BreaksOff>,
@@ -158,10 +162,12 @@ impl Default for Play {
             request_trailers: false,
             response_trailers: false,
             attributes: BTreeMap::new(),
+            attributes_at_end: BTreeMap::new(),
             random: 4,
             refuse_header_changes: false,
             store: Rc::default(),
             at_ms: 1_700_000_000_000,
+            clock_step_ms: 0,
             breaks_off: None,
         }
     }
@@ -182,6 +188,7 @@ impl Play {
         let host = Simulated::new(self, request);
         let mut driver = Driver::new(Rc::clone(policy), host.clone());
         let done = self.drive(&mut driver, &host, request, answer);
+        host.state.borrow_mut().at_end = self.attributes_at_end.clone();
         driver.log();
         driver.log(); // A second call must do nothing.
         let mut state = host.state.borrow_mut();
@@ -327,6 +334,9 @@ struct State {
     reply: Option<Message>,
     outcome: Outcome,
     refused: Vec<String>,
+    /// Attributes that have changed by now.
+    at_end: BTreeMap<String, String>,
+    step: u64,
     now: u64,
 }
 
@@ -336,6 +346,7 @@ impl Simulated {
             request: request.headers.clone(),
             settable: [true, false],
             now: play.at_ms * 1_000_000,
+            step: play.clock_step_ms,
             ..State::default()
         };
         Self {
@@ -439,8 +450,10 @@ impl Host for Simulated {
     }
 
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
-        let given = self.attributes.get(&path.join("/")).cloned();
         let state = self.state.borrow();
+        let path_text = path.join("/");
+        let changed = state.at_end.get(&path_text);
+        let given = changed.or_else(|| self.attributes.get(&path_text)).cloned();
         let fact = || match path {
             ["filter_state", key] => {
                 let name = key.strip_prefix("wasm.weir.")?;
@@ -487,7 +500,7 @@ impl Host for Simulated {
     fn now(&self) -> UnixNanos {
         // A little time between any two looks at the clock.
         let mut state = self.state.borrow_mut();
-        state.now += 1000;
+        state.now += 1000 + state.step * 1_000_000;
         UnixNanos(state.now)
     }
 

@@ -149,6 +149,7 @@ impl Costing {
                 }
             }
         }
+        self.verdict = "allowed";
         let mut verdict = Some("allowed").filter(|_| verdict.is_none());
         for shadow in shadows {
             let budget = Rc::clone(&shadow.0);
@@ -170,7 +171,11 @@ impl Costing {
         }
         let text = AnswerCounter::new(config.models.family(&asked.model));
         let strip = asked.usage_edit.is_some();
-        let mut reading = Reading::new(call.api, text, strip, config.intake.max_body_bytes);
+        let limit = config.intake.max_body_bytes;
+        let mut reading = Reading::new(call.api, text, strip, limit, &self.memory);
+        if asked.detached {
+            reading.expect_later();
+        }
         if config.headers {
             reading.hold_json();
         }

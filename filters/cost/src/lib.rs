@@ -15,7 +15,7 @@ use std::rc::Rc;
 use weir_intake::{Head, Refused, too_large};
 use weir_llm_api::error::Refusal;
 use weir_llm_api::{Api, Call, Dialect};
-use weir_metering::Spent;
+use weir_metering::{Memory, Spent};
 use weir_policy::names::{OTHER, fact, metric};
 use weir_policy::{
     BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
@@ -33,6 +33,7 @@ weir_wasm_host::module!(Cost);
 #[derive(Debug)]
 pub struct Cost {
     config: Rc<Config>,
+    memory: Memory,
 }
 
 impl Policy for Cost {
@@ -42,6 +43,7 @@ impl Policy for Cost {
     fn configure(json: &[u8]) -> Result<Self, ConfigError> {
         Config::load(json).map(|config| Self {
             config: Rc::new(config),
+            memory: Memory::default(),
         })
     }
 
@@ -56,10 +58,11 @@ impl Policy for Cost {
     fn exchange(&self) -> Costing {
         Costing {
             config: Rc::clone(&self.config),
+            memory: self.memory.clone(),
             call: None,
             identity: None,
             watched: Headers::default(),
-            verdict: "allowed",
+            verdict: "unjudged",
             label: OTHER.to_owned(),
             counts_tokens: false,
             admitted: None,
@@ -71,6 +74,8 @@ impl Policy for Cost {
 #[derive(Debug)]
 pub struct Costing {
     config: Rc<Config>,
+    /// What all exchanges of the filter may hold of their answers.
+    memory: Memory,
     /// Set once the request is known to be ours.
     call: Option<Call>,
     identity: Option<Identity>,
@@ -88,7 +93,15 @@ pub struct Costing {
 impl Exchange for Costing {
     fn request_headers(&mut self, cx: &mut Cx<'_>, headers: &Headers) -> HeadAnswer {
         let config = Rc::clone(&self.config);
-        let ours = match config.intake.head(cx, headers, &config.watched_headers) {
+        let head = config.intake.head(cx, headers, &config.watched_headers);
+        if !matches!(head, Head::Foreign) {
+            self.counts_tokens = cx.attributes.fact(fact::TOTAL_TOKENS).is_none();
+            if self.counts_tokens {
+                Spent::nothing(false).leave_facts(cx);
+            }
+            leave_cost(cx, None);
+        }
+        let ours = match head {
             Head::Foreign => return HeadAnswer::Ignore,
             Head::Refused(call, refused) => {
                 self.call = Some(call);
@@ -100,11 +113,6 @@ impl Exchange for Costing {
         self.call = Some(ours.call);
         self.identity = ours.identity;
         self.watched = ours.watched;
-        self.counts_tokens = cx.attributes.fact(fact::TOTAL_TOKENS).is_none();
-        if self.counts_tokens {
-            Spent::nothing(false).leave_facts(cx);
-        }
-        leave_cost(cx, None);
         match ours.readable {
             Ok(()) => HeadAnswer::NeedBody,
             Err(refusal) => match self.unreadable(cx, api, refusal, "weir_unreadable_body") {

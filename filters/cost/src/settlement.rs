@@ -98,7 +98,7 @@ impl Admitted {
             cx.effects.count(metric::COST_PICOUSD, &labels, picos(cost));
         }
         for held in held {
-            held.settle(cx, Cost::NAME, |_| picos(cost));
+            held.settle(cx, Cost::NAME, spent.keeps, |_| picos(cost));
         }
     }
 }

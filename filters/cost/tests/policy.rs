@@ -455,7 +455,9 @@ fn what_breaks_off_costs_what_was_sent() {
             16,
         ),
     ] {
-        let mut bench = Bench::new(&priced(&json!({}))).told("response/code_details", details);
+        let mut bench = Bench::new(&priced(&json!({})));
+        let at_end = &mut bench.play.attributes_at_end;
+        at_end.insert("response/code_details".to_owned(), details.to_owned());
         bench.play.breaks_off = Some(breaks_off);
         let outcome = bench.run(&chat(&json!({"stream": true})), &answer);
         assert_eq!(

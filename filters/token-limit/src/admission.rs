@@ -8,7 +8,7 @@ use weir_llm_api::limits::{Counted, Standing, headers};
 use weir_llm_api::{Call, Dialect, splice};
 use weir_metering::{AnswerCounter, Asked, Held, Known, Limited, Reading, Subject, reserve};
 use weir_policy::names::{fact, metric};
-use weir_policy::{BodyAnswer, Cx, Level, Policy, Reply};
+use weir_policy::{BodyAnswer, Cx, Level, Policy, Reply, UnixNanos};
 
 use crate::config::OnStoreFailure;
 use crate::limit::Limit;
@@ -25,13 +25,20 @@ pub(crate) struct Admitted {
     pub(crate) held: Vec<Held<Rc<Limit>>>,
     /// Where the limits stood when the request was let through.
     standings: Vec<(Counted, Standing)>,
+    at: UnixNanos,
     pub(crate) reading: Reading,
 }
 
 impl Admitted {
     /// Tells the caller where it stands, in the headers of the answer.
     pub(crate) fn tell_standings(&self, cx: &mut Cx<'_>, dialect: Dialect) {
-        for (name, value) in headers(dialect, &self.standings, cx.now.millis()) {
+        // What was left then is not known any better now, but when it will be there again is.
+        let elapsed_ms = cx.now.millis_since(self.at);
+        let mut standings = self.standings.clone();
+        for (_, standing) in &mut standings {
+            standing.reset_ms = standing.reset_ms.saturating_sub(elapsed_ms);
+        }
+        for (name, value) in headers(dialect, &standings, cx.now.millis()) {
             cx.effects.set_response_header(&name, value);
         }
     }
@@ -136,6 +143,7 @@ impl Metering {
                 }
             }
         }
+        self.verdict = "allowed";
         let mut verdict = Some("allowed").filter(|_| verdict.is_empty());
         for shadow in shadows {
             let limit = Rc::clone(&shadow.0);
@@ -160,6 +168,11 @@ impl Metering {
             .fact(fact::INPUT_TOKENS, prompt.tokens.to_string());
         let text = AnswerCounter::new(config.models.family(&asked.model));
         let strip = asked.usage_edit.is_some();
+        let limit = config.intake.max_body_bytes;
+        let mut reading = Reading::new(call.api, text, strip, limit, &self.memory);
+        if asked.detached {
+            reading.expect_later();
+        }
         self.admitted = Some(Admitted {
             known: Known {
                 prompt,
@@ -168,7 +181,8 @@ impl Metering {
             generates: asked.generates,
             held,
             standings,
-            reading: Reading::new(call.api, text, strip, config.intake.max_body_bytes),
+            at: cx.now,
+            reading,
         });
         Ok(())
     }

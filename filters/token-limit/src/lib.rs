@@ -16,7 +16,7 @@ use std::rc::Rc;
 use weir_intake::{Head, Refused, too_large};
 use weir_llm_api::error::Refusal;
 use weir_llm_api::{Api, Call, Dialect};
-use weir_metering::Spent;
+use weir_metering::{Memory, Spent};
 use weir_policy::names::{OTHER, metric};
 use weir_policy::{
     BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
@@ -33,6 +33,7 @@ weir_wasm_host::module!(TokenLimit);
 #[derive(Debug)]
 pub struct TokenLimit {
     config: Rc<Config>,
+    memory: Memory,
 }
 
 impl Policy for TokenLimit {
@@ -42,6 +43,7 @@ impl Policy for TokenLimit {
     fn configure(json: &[u8]) -> Result<Self, ConfigError> {
         Config::load(json).map(|config| Self {
             config: Rc::new(config),
+            memory: Memory::default(),
         })
     }
 
@@ -56,10 +58,11 @@ impl Policy for TokenLimit {
     fn exchange(&self) -> Metering {
         Metering {
             config: Rc::clone(&self.config),
+            memory: self.memory.clone(),
             call: None,
             identity: None,
             watched: Headers::default(),
-            verdict: "allowed",
+            verdict: "unjudged",
             label: OTHER.to_owned(),
             admitted: None,
         }
@@ -70,6 +73,8 @@ impl Policy for TokenLimit {
 #[derive(Debug)]
 pub struct Metering {
     config: Rc<Config>,
+    /// What all exchanges of the filter may hold of their answers.
+    memory: Memory,
     /// Set once the request is known to be ours.
     call: Option<Call>,
     identity: Option<Identity>,
@@ -85,7 +90,12 @@ pub struct Metering {
 impl Exchange for Metering {
     fn request_headers(&mut self, cx: &mut Cx<'_>, headers: &Headers) -> HeadAnswer {
         let config = Rc::clone(&self.config);
-        let ours = match config.intake.head(cx, headers, &config.watched_headers) {
+        let head = config.intake.head(cx, headers, &config.watched_headers);
+        if !matches!(head, Head::Foreign) {
+            // Envoy's rate limit filters want a number from the very beginning.
+            Spent::nothing(false).leave_facts(cx);
+        }
+        let ours = match head {
             Head::Foreign => return HeadAnswer::Ignore,
             Head::Refused(call, refused) => {
                 self.call = Some(call);
@@ -97,8 +107,6 @@ impl Exchange for Metering {
         self.call = Some(ours.call);
         self.identity = ours.identity;
         self.watched = ours.watched;
-        // Envoy's rate limit filters want a number from the very beginning.
-        Spent::nothing(false).leave_facts(cx);
         match ours.readable {
             Ok(()) => HeadAnswer::NeedBody,
             Err(refusal) => match self.unreadable(cx, api, refusal, "weir_unreadable_body") {

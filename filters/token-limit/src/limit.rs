@@ -64,10 +64,21 @@ impl Limit {
         };
         let dearest_input = self.weights.cached.max(1000);
         let dearest_output = self.weights.output.max(self.weights.reasoning);
-        self.weighed(
-            &[(asked.prompt.tokens, dearest_input)],
-            &[(output, dearest_output)],
-        )
+        let prompt = [(asked.prompt.tokens, dearest_input)];
+        let wanted = self.weighed(&prompt, &[(output, dearest_output)]);
+        match asked.output_cap {
+            Some(_) if !self.by_expectation => wanted,
+            // What is only expected must not make a request too large for ever.
+            _ => wanted.min(self.most()).max(self.weighed(&prompt, &[])),
+        }
+    }
+
+    /// The most that there ever is of it.
+    pub(crate) fn most(&self) -> u64 {
+        match self.window {
+            Window::Bucket { burst, .. } => burst,
+            Window::Quota { limit, .. } => limit,
+        }
     }
 
     /// What a request has used of it.

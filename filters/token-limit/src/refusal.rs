@@ -74,9 +74,7 @@ impl NoRoom<'_> {
             .filter(|c| !c.is_control())
             .take(MAX_MODEL)
             .collect();
-        let Level {
-            limit, remaining, ..
-        } = self.level;
+        let Level { limit, used, .. } = self.level;
         let words = &self.limit.words;
         let what = match self.limit.counted() {
             Counted::Requests => "requests",
@@ -91,17 +89,13 @@ impl NoRoom<'_> {
         };
         let on = format!("for {model} on {what} per {words}{acronym}");
         let wanted = self.wanted;
-        let most = match self.limit.window {
-            Window::Bucket { burst, .. } => burst,
-            Window::Quota { limit, .. } => limit,
-        };
+        let most = self.limit.most();
         if wanted > most {
             return format!(
                 "Request too large {on}: Limit {most}, Requested {wanted}. The input or output \
                  tokens must be reduced in order to run successfully."
             );
         }
-        let used = limit.saturating_sub(remaining);
         let retry = self.retry_ms.map(go_duration);
         let numbers = format!("{on}: Limit {limit}, Used {used}, Requested {wanted}.");
         match (self.limit.window, retry) {

@@ -27,7 +27,9 @@ impl Admitted {
             cx.effects.count(metric::USAGE_FAULTS, &labels, 1);
         }
         for held in self.held {
-            held.settle(cx, TokenLimit::NAME, |limit| limit.used(&spent));
+            held.settle(cx, TokenLimit::NAME, spent.keeps, |limit| {
+                limit.used(&spent)
+            });
         }
     }
 }

@@ -47,6 +47,42 @@ pub fn member(json: &[u8], value: Span) -> Option<Span> {
     }
 }
 
+/// The beginning of a document, with the string closed that it may have been cut in: so much of
+/// that string as came can be read then.
+pub fn closed(prefix: &[u8]) -> Vec<u8> {
+    let valid = match std::str::from_utf8(prefix) {
+        Ok(text) => text,
+        Err(error) => prefix
+            .get(..error.valid_up_to())
+            .and_then(|valid| std::str::from_utf8(valid).ok())
+            .unwrap_or_default(),
+    };
+    // An escape has at most six bytes, and a surrogate pair two of them.
+    let mut text = valid;
+    let from = text.len().saturating_sub(12);
+    if let Some(tail) = text.as_bytes().get(from..)
+        && let Some(at) = tail.iter().position(|&b| b == b'\\')
+    {
+        // The bytes of escapes are ASCII, so this is between two characters. A whole escape or
+        // two may be lost.
+        text = text.get(..from + at).unwrap_or(text);
+        let backslashes = text.bytes().rev().take_while(|&b| b == b'\\').count();
+        if backslashes % 2 == 1 {
+            text = text.get(..text.len() - 1).unwrap_or(text);
+        }
+        // Half a surrogate pair is no character.
+        let half = text.len().saturating_sub(6);
+        if let Some(escape) = text.get(half..)
+            && escape.to_ascii_lowercase().starts_with("\\ud")
+        {
+            text = text.get(..half).unwrap_or(text);
+        }
+    }
+    let mut closed = text.as_bytes().to_vec();
+    closed.push(b'"');
+    closed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +105,23 @@ mod tests {
                     .collect()
             });
             assert_eq!(found, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_cut_string_can_be_read_as_far_as_it_came() {
+        let whole = r#"{"a":"plain é \\ \u00e9 \ud83e\udd80 end"}"#;
+        for at in 6..whole.len() - 1 {
+            let prefix = closed(whole.as_bytes().get(..at).unwrap());
+            let mut cursor = Cursor::lenient(&prefix).unwrap();
+            let mut found = None;
+            let _ = cursor.fields(&["a"], |cursor, _| {
+                found = Some(cursor.string()?.decode().into_owned());
+                Ok(())
+            });
+            let found = found.unwrap_or_else(|| panic!("cut at {at}"));
+            assert!("plain é \\ é 🦀 end".starts_with(&found), "{at}: {found}");
+            assert!(at > 12 || found.len() == at - 6, "{at}: {found}");
         }
     }
 

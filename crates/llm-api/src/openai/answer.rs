@@ -1,9 +1,8 @@
 //! OpenAI: answers, whole and in the events of a stream.
 //! Source: OpenAI's OpenAPI description and the types of its Python SDK.
 
-use super::has_type;
 use crate::json::{Cursor, Fault, Kind};
-use crate::output::{Again, leaves, number_at, objects, piece};
+use crate::output::{Again, ahead, leaves, number_at, objects, piece};
 use crate::usage::Reported;
 use crate::{Answer, Channel, Output, Spoken};
 
@@ -30,7 +29,7 @@ pub(crate) fn answer<'a>(
 
 /// A choice: its `message`, its `delta`, or the `text` of a completion.
 fn choice(cursor: &mut Cursor<'_>, at: u64, output: &mut dyn Output) -> Done {
-    let index = number_at(cursor.clone(), "index")?.unwrap_or(at);
+    let index = number_at(cursor.clone(), "index").unwrap_or(at);
     cursor.fields(&["delta", "message", "text"], |cursor, field| {
         if field < 2 && cursor.kind()? == Kind::Object {
             return spoken(cursor, index, output);
@@ -61,7 +60,7 @@ fn spoken(cursor: &mut Cursor<'_>, index: u64, output: &mut dyn Output) -> Done 
             2 | 3 => piece(cursor, channel(Spoken::Reasoning), output),
             4 if cursor.kind()? == Kind::Object => called(cursor, index, 0, output),
             5 => objects(cursor, |cursor, at| {
-                let call = number_at(cursor.clone(), "index")?.unwrap_or(at);
+                let call = number_at(cursor.clone(), "index").unwrap_or(at);
                 cursor.fields(&["function", "custom"], |cursor, _| {
                     match cursor.kind()? {
                         Kind::Object => called(cursor, index, call, output),
@@ -160,7 +159,7 @@ impl Event {
         if cursor.kind()? != Kind::Object {
             return Ok(event);
         }
-        cursor.fields(FIELDS, |cursor, field| {
+        ahead(cursor, FIELDS, |cursor, field| {
             match field {
                 0 => {
                     let kind = cursor.string_or_skip()?.map(|kind| kind.decode());
@@ -182,7 +181,7 @@ impl Event {
                 _ => event.part = cursor.count_or_skip()?.unwrap_or(0),
             }
             Ok(())
-        })?;
+        });
         Ok(event)
     }
 
@@ -218,7 +217,12 @@ fn content_part(
     spoken: Spoken,
     output: &mut dyn Output,
 ) -> Done {
-    let reasoning = has_type(cursor.clone(), "reasoning_text")?;
+    let mut reasoning = false;
+    ahead(cursor.clone(), &["type"], |cursor, _| {
+        let kind = cursor.string_or_skip()?;
+        reasoning = kind.is_some_and(|kind| kind.decode() == "reasoning_text");
+        Ok(())
+    });
     cursor.fields(&["text", "refusal"], |cursor, field| {
         let spoken = match field {
             0 if reasoning => Spoken::Reasoning,

@@ -133,6 +133,9 @@ fn limit(
         output,
         reasoning: weight("reasoning", reasoning, output)?,
     };
+    if counts == Counts::Output && weights.output.max(weights.reasoning) == 0 {
+        return at("weights", "this limit would count nothing");
+    }
     let expected_output = match s.expected_output {
         Some(expected) => Some(bounded(expected, &format!("{place}.expected_output"))?),
         None => None,
@@ -150,10 +153,10 @@ fn limit(
         place,
     )?;
     Ok(Limit {
-        // What is stored is read by the window it was stored under, so another window (other
-        // units, another calendar) begins anew; another amount goes on.
+        // What is stored is read by the window and the unit it was stored in, so others begin anew;
+        // another amount goes on.
         table: Rc::new(Table::new(
-            &format!("token-limit/{}/{spelt}", s.name),
+            &format!("token-limit/{}/{spelt}/{counts:?}", s.name),
             slots,
         )),
         name: s.name,
