@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use weir_testkit::bootstrap::Bootstrap;
 use weir_testkit::client::{Client, Request, Response};
 use weir_testkit::rig::{Rig, model_router, token_limit};
@@ -645,4 +645,43 @@ async fn it_takes_the_word_of_model_router() {
         }
         rig.envoy.assert_no_crash();
     }
+}
+
+/// Large answers that many callers read slowly take no more memory than is set aside for them.
+#[tokio::test]
+async fn many_large_answers_at_once_are_borne() {
+    let rig = rig(json!({})).await;
+    let large = || {
+        let messages = json!([{"role": "user", "content": "hi"}]);
+        Request::post(CHAT)
+            .header("x-mock-tokens", "900000")
+            .header("x-mock-usage", "none")
+            .header("x-mock-cut", "400000")
+            .header("x-mock-event-delay-ms", "150")
+            .json(&json!({"model": "gpt-4o", "max_tokens": 7, "messages": messages}))
+    };
+    rig.h1().send(chat(5)).await.ok();
+    let before = rig.envoy.rss_kib();
+    let mut reading = JoinSet::new();
+    for _ in 0..64 {
+        let client = rig.h1();
+        reading.spawn(async move { client.send(large()).await.ok().body.len() });
+    }
+    let mut most = before;
+    while !reading.is_empty() {
+        most = most.max(rig.envoy.rss_kib());
+        if let Ok(Some(size)) = timeout(Duration::from_millis(50), reading.join_next()).await {
+            assert!(size.unwrap() > 3_000_000);
+        }
+    }
+    // Unbounded it is 8 MiB for each.
+    let grown = (most - before) / 1024;
+    assert!(grown < 320, "{grown} MiB");
+    let log = rig.envoy.access_log(65).await;
+    let unread = log
+        .iter()
+        .filter(|line| line["tokens_source"] == "estimated");
+    assert!(unread.count() > 30);
+    assert_eq!(rig.h1().send(chat(5)).await.ok().status, 200);
+    rig.envoy.assert_no_crash();
 }
