@@ -3,7 +3,7 @@
 //! Buffers' JSON, in which every field may also be written in snake case.
 
 use crate::json::{Cursor, Fault, Kind};
-use crate::output::{leaves as leaves_of, number_at, objects, piece};
+use crate::output::{finish, leaves as leaves_of, number_at, objects, piece};
 use crate::prompt::{leaves, list, open_fields, schema, text, tools};
 use crate::request::count;
 use crate::usage::Reported;
@@ -23,6 +23,7 @@ pub(crate) fn generate<'a>(
         "tools",
         "generationConfig",
         "generation_config",
+        "labels",
     ];
     const CAPS: &[&str] = &[
         "maxOutputTokens",
@@ -42,6 +43,7 @@ pub(crate) fn generate<'a>(
             request.tools |= tools(cursor, prompt)?;
             Ok(())
         }
+        6 => leaves(cursor, Place::Label, prompt),
         _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
         _ => cursor.fields(CAPS, |cursor, field| {
             match field {
@@ -160,13 +162,16 @@ pub(crate) fn answer<'a>(
         2 => answer.take_error(cursor),
         _ => objects(cursor, |cursor, at| {
             let index = number_at(cursor.clone(), "index")?.unwrap_or(at);
-            cursor.fields(&["content"], |cursor, _| match cursor.kind()? {
-                Kind::Object => cursor.fields(&["parts"], |cursor, _| {
-                    objects(cursor, |cursor, at| {
-                        part_of_answer(cursor, index, at, output)
-                    })
-                }),
-                _ => cursor.skip().map(drop),
+            cursor.fields(&["content", "finishReason"], |cursor, field| {
+                match cursor.kind()? {
+                    _ if field == 1 => finish(cursor, index, output),
+                    Kind::Object => cursor.fields(&["parts"], |cursor, _| {
+                        objects(cursor, |cursor, at| {
+                            part_of_answer(cursor, index, at, output)
+                        })
+                    }),
+                    _ => cursor.skip().map(drop),
+                }
             })
         }),
     })

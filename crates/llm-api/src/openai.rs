@@ -29,6 +29,9 @@ pub(crate) fn chat<'a>(
         "functions",
         "response_format",
         "prediction",
+        "user",
+        "safety_identifier",
+        "metadata",
     ];
     let mut older_cap = None;
     cursor.document(FIELDS, |cursor, field| {
@@ -45,7 +48,8 @@ pub(crate) fn chat<'a>(
             7 | 8 => request.tools |= tools(cursor, prompt)?,
             9 => format(cursor, prompt)?,
             // What the answer is expected to be: a text of the user's, or parts of one.
-            _ => content(cursor, request, prompt)?,
+            10 => content(cursor, request, prompt)?,
+            _ => leaves(cursor, Place::Label, prompt)?,
         }
         Ok(())
     })?;
@@ -181,6 +185,7 @@ pub(crate) fn completions<'a>(
         "max_tokens",
         "n",
         "best_of",
+        "user",
     ];
     let mut prompts = 1;
     cursor.document(FIELDS, |cursor, field| {
@@ -195,7 +200,8 @@ pub(crate) fn completions<'a>(
             4 => request.stream_options = stream_options(cursor)?,
             5 => request.output_cap = count(cursor)?,
             // `best_of` makes and bills more answers than it returns.
-            _ => request.take_choices(cursor)?,
+            6 | 7 => request.take_choices(cursor)?,
+            _ => leaves(cursor, Place::Label, prompt)?,
         }
         Ok(())
     })?;
@@ -220,8 +226,9 @@ pub(crate) fn embeddings<'a>(
     request: &mut Request<'a>,
     prompt: &mut dyn Prompt,
 ) -> Done {
-    cursor.document(&["model", "input"], |cursor, field| match field {
+    cursor.document(&["model", "input", "user"], |cursor, field| match field {
         0 => request.take_model(cursor),
+        2 => leaves(cursor, Place::Label, prompt),
         _ => strings_or_tokens(cursor, prompt),
     })
 }
@@ -240,6 +247,9 @@ pub(crate) fn responses<'a>(
         "tools",
         "text",
         "prompt",
+        "user",
+        "safety_identifier",
+        "metadata",
     ];
     cursor.document(FIELDS, |cursor, field| {
         match field {
@@ -261,7 +271,8 @@ pub(crate) fn responses<'a>(
                 }
                 cursor.members(|cursor, _| content(cursor, request, prompt))
             })?,
-            _ => cursor.skip().map(drop)?,
+            6 | 7 => cursor.skip().map(drop)?,
+            _ => leaves(cursor, Place::Label, prompt)?,
         }
         Ok(())
     })

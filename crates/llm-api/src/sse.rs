@@ -24,6 +24,10 @@ pub trait Sink {
     /// The JSON object of an event: says what becomes of the event.
     fn data(&mut self, json: &[u8]) -> Fate;
 
+    /// Data that is no JSON object has begun, `[DONE]` most often. Nothing of its event has been
+    /// passed, so that what belongs before it can be.
+    fn word(&mut self) {}
+
     /// `[DONE]`, which has been passed.
     fn done(&mut self) {}
 
@@ -39,6 +43,8 @@ pub enum Fate {
     /// It passes with these edits to its JSON, in order. One that would reach over a line end of
     /// the event is not made.
     Edit(Vec<Edit>),
+    /// These bytes, whole events, pass before it; then it passes with these edits.
+    Insert(Vec<u8>, Vec<Edit>),
     /// It is left out, from its first field to the blank line behind it.
     Drop,
 }
@@ -168,6 +174,11 @@ impl Reader {
         self.release(&[], sink);
     }
 
+    /// Whether the last event is over: an event could begin here.
+    pub fn is_between_events(&self) -> bool {
+        self.line == Line::Start && self.event == Event::New && self.held.is_empty()
+    }
+
     /// Whether bytes are held back.
     pub fn is_holding(&self) -> bool {
         !self.held.is_empty()
@@ -259,6 +270,7 @@ impl Reader {
                         self.event = Event::Json;
                         self.nesting = Nesting::default();
                     } else {
+                        sink.word();
                         self.release(&[], sink);
                         self.event = Event::Word;
                     }
@@ -297,6 +309,10 @@ impl Reader {
             match fate {
                 Fate::Pass => self.release(&[], sink),
                 Fate::Edit(edits) => self.release(&self.brought_home(edits), sink),
+                Fate::Insert(before, edits) => {
+                    sink.pass(&before);
+                    self.release(&self.brought_home(edits), sink);
+                }
                 Fate::Drop => {
                     self.event = Event::Dropped;
                     self.held.clear();

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use weir_intake::{Refused, invalid};
+use weir_intake::{Refused, Subject, invalid};
 use weir_limits::{Charge, Refusal as Full, Reservation, reserve};
 use weir_llm_api::error::{Reason, Refusal};
 use weir_llm_api::limits::{Counted, Standing, headers};
@@ -13,7 +13,7 @@ use weir_tokens::Count;
 
 use crate::answer::Reading;
 use crate::config::{Config, OnStoreFailure, ReserveOutput};
-use crate::limit::{Limit, Needs, Subject};
+use crate::limit::{Limit, Needs};
 use crate::prompt::Counter;
 use crate::refusal::{NoRoom, most_restrictive};
 use crate::spent::AnswerCounter;
@@ -142,14 +142,13 @@ impl Metering {
             asked: &known,
             model: asked.model,
             provider: &provider,
-            route: &route,
             identity: self.identity.as_ref(),
             headers: &self.watched,
         };
         let mut enforced = Vec::new();
         let mut shadows = Vec::new();
         for limit in &config.limits {
-            let charge = match limit.charge(&subject, &asked.needs) {
+            let charge = match limit.charge(&subject, &route, &asked.needs) {
                 Ok(Some(charge)) => charge,
                 Ok(None) => continue,
                 Err(refused) => return Err(self.refuse(cx, refused)),

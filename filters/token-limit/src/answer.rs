@@ -156,8 +156,8 @@ impl Seen {
         let read = match json::elements(body) {
             // Gemini streams a list of answers when it is not asked for events.
             Some(elements) => {
-                let unread = elements.into_iter().filter(|element| !self.event(element));
-                unread.count() == 0
+                let elements = elements.into_iter().filter_map(|span| body.get(span));
+                elements.filter(|element| !self.event(element)).count() == 0
             }
             None => self.event(body),
         };

@@ -2,13 +2,11 @@
 
 mod check;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::Deserialize;
-use weir_intake::{ApiPath, Intake, OnMissingIdentity, OnUnreadable};
-use weir_llm_api::Api;
-use weir_policy::config::{OneOrMany, unique_map};
+use weir_intake::{ApiPath, Intake, MatchSettings, OnMissingIdentity, OnUnreadable};
+use weir_policy::config::OneOrMany;
 use weir_policy::{Glob, IdentitySource};
 use weir_tokens::Family;
 
@@ -159,29 +157,6 @@ pub struct LimitSettings {
     /// Only count and log what would be refused.
     #[serde(default)]
     pub shadow: bool,
-}
-
-/// Conditions on a request.
-#[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct MatchSettings {
-    /// The model, by the name sent to the upstream or the one the caller asked for.
-    #[serde(default)]
-    pub model: OneOrMany<Glob>,
-    /// The caller.
-    #[serde(default)]
-    pub identity: OneOrMany<Glob>,
-    /// The API.
-    #[serde(default)]
-    pub api: OneOrMany<Api>,
-    /// The provider model-router chose.
-    #[serde(default)]
-    pub provider: OneOrMany<Glob>,
-    /// Request headers, by name; the value is a glob.
-    #[serde(default, deserialize_with = "unique_map")]
-    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Glob>"))]
-    pub headers: BTreeMap<String, Glob>,
 }
 
 /// A part of what makes an owner.

@@ -3,12 +3,10 @@
 
 use std::rc::Rc;
 
-use weir_intake::{OnMissingIdentity, Refused};
+use weir_intake::{Match, OnMissingIdentity, Refused, Subject};
 use weir_limits::{Charge, Table, Window};
-use weir_llm_api::Api;
 use weir_llm_api::limits::Counted;
-use weir_policy::config::OneOrMany;
-use weir_policy::{Glob, Headers, Identity, Owner};
+use weir_policy::{Identity, Owner};
 
 use crate::config::PerSettings;
 use crate::spent::Spent;
@@ -54,30 +52,6 @@ pub(crate) struct Weights {
     pub(crate) reasoning: u64,
 }
 
-/// Conditions; empty ones hold for everything.
-#[derive(Debug)]
-pub(crate) struct Match {
-    pub(crate) model: OneOrMany<Glob>,
-    pub(crate) identity: OneOrMany<Glob>,
-    pub(crate) api: OneOrMany<Api>,
-    pub(crate) provider: OneOrMany<Glob>,
-    pub(crate) headers: Vec<(String, Glob)>,
-}
-
-/// What limits look at.
-#[derive(Debug)]
-pub(crate) struct Subject<'a> {
-    pub(crate) api: Api,
-    /// As the caller asked for it.
-    pub(crate) asked: &'a str,
-    /// As it is sent.
-    pub(crate) model: &'a str,
-    pub(crate) provider: &'a str,
-    pub(crate) route: &'a str,
-    pub(crate) identity: Option<&'a Identity>,
-    pub(crate) headers: &'a Headers,
-}
-
 /// What a request needs at most.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needs {
@@ -109,7 +83,7 @@ impl Needs {
 impl Limit {
     /// The request headers the limit looks at.
     pub(crate) fn headers(&self) -> Vec<String> {
-        let matched = self.matches.headers.iter().map(|(name, _)| name.clone());
+        let matched = self.matches.headers().map(str::to_owned);
         let counted = self.per.iter().filter_map(|part| match part {
             PerSettings::Header(name) => Some(name.clone()),
             _ => None,
@@ -124,16 +98,16 @@ impl Limit {
     pub(crate) fn charge(
         &self,
         subject: &Subject<'_>,
+        route: &str,
         needs: &Needs,
     ) -> Result<Option<Charge>, Refused> {
         if !self.matches.holds_but_for_identity(subject) {
             return Ok(None);
         }
-        let by_identity = !self.matches.identity.0.is_empty();
         let stand_in;
         let identity = match subject.identity {
             Some(identity) => Some(identity),
-            None if by_identity || self.per.contains(&PerSettings::Identity) => {
+            None if self.matches.is_by_identity() || self.per.contains(&PerSettings::Identity) => {
                 stand_in = match self.on_missing_identity.stand_in() {
                     // What is only tried out refuses nobody.
                     Err(_) if self.shadow => return Ok(None),
@@ -145,7 +119,7 @@ impl Limit {
             }
             None => None,
         };
-        if by_identity && !identity.is_some_and(|i| any(&self.matches.identity, &[i.as_str()])) {
+        if !self.matches.is_for(identity) {
             return Ok(None);
         }
         let identity = identity.map_or("", Identity::as_str).as_bytes();
@@ -156,7 +130,7 @@ impl Limit {
                 PerSettings::Model => (b"model", subject.model.as_bytes()),
                 PerSettings::Api => (b"api", subject.api.name().as_bytes()),
                 PerSettings::Provider => (b"provider", subject.provider.as_bytes()),
-                PerSettings::Route => (b"route", subject.route.as_bytes()),
+                PerSettings::Route => (b"route", route.as_bytes()),
                 PerSettings::Header(name) => {
                     let mut values = subject.headers.all(name);
                     let value = values.next().unwrap_or_default();
@@ -237,25 +211,5 @@ impl Limit {
             Counts::Input => Counted::InputTokens,
             Counts::Output => Counted::OutputTokens,
         }
-    }
-}
-
-fn any(globs: &OneOrMany<Glob>, names: &[&str]) -> bool {
-    globs.0.is_empty()
-        || globs
-            .0
-            .iter()
-            .any(|glob| names.iter().any(|name| glob.matches(name)))
-}
-
-impl Match {
-    fn holds_but_for_identity(&self, subject: &Subject<'_>) -> bool {
-        any(&self.model, &[subject.model, subject.asked])
-            && any(&self.provider, &[subject.provider])
-            && (self.api.0.is_empty() || self.api.0.contains(&subject.api))
-            && self.headers.iter().all(|(name, glob)| {
-                let mut values = subject.headers.all(name);
-                values.any(|v| std::str::from_utf8(v).is_ok_and(|v| glob.matches(v)))
-            })
     }
 }

@@ -1,9 +1,10 @@
 //! Parts of a document, found from outside.
 
-use super::{Cursor, Kind, Span};
+use super::{Cursor, Fault, Kind, Span, Text};
 
-/// The elements of a list, the last of them perhaps cut off; none when `json` is no list.
-pub fn elements(json: &[u8]) -> Option<Vec<&[u8]>> {
+/// Where the elements of a list stand, the last of them perhaps cut off; none when `json` is no
+/// list.
+pub fn elements(json: &[u8]) -> Option<Vec<Span>> {
     let mut cursor = Cursor::lenient(json).ok()?;
     if cursor.kind().ok()? != Kind::Array {
         return None;
@@ -15,10 +16,55 @@ pub fn elements(json: &[u8]) -> Option<Vec<&[u8]>> {
         let start = cursor.position();
         let skipped = cursor.skip();
         let end = skipped.as_ref().map_or(json.len(), |span| span.end);
-        elements.extend(json.get(start..end));
+        elements.push(start..end);
         skipped.map(drop)
     });
     Some(elements)
+}
+
+/// A value that holds no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaf<'a> {
+    /// A string.
+    String(Text<'a>),
+    /// A number as it is written.
+    Number(Text<'a>),
+}
+
+/// Reports the strings and numbers of any JSON text, each with the key of the member it is, or
+/// is in a list of.
+///
+/// # Errors
+/// What makes it other than one JSON text; then nothing has been reported.
+pub fn leaves<'a>(
+    json: &'a [u8],
+    leaf: &mut dyn FnMut(Option<Text<'a>>, Leaf<'a>),
+) -> Result<(), Fault> {
+    let mut cursor = Cursor::new(json, false)?;
+    let mut whole = cursor.clone();
+    whole.skip()?;
+    whole.end()?;
+    leaves_below(&mut cursor, None, leaf)
+}
+
+fn leaves_below<'a>(
+    cursor: &mut Cursor<'a>,
+    key: Option<Text<'a>>,
+    leaf: &mut dyn FnMut(Option<Text<'a>>, Leaf<'a>),
+) -> Result<(), Fault> {
+    match cursor.kind()? {
+        Kind::Object => cursor.members(|cursor, key| leaves_below(cursor, Some(key), leaf)),
+        Kind::Array => cursor.items(|cursor| leaves_below(cursor, key, leaf)),
+        Kind::String => {
+            leaf(key, Leaf::String(cursor.string()?));
+            Ok(())
+        }
+        Kind::Number => {
+            leaf(key, Leaf::Number(cursor.number_text()?));
+            Ok(())
+        }
+        _ => cursor.skip().map(drop),
+    }
 }
 
 /// Where the member of an object stands whose value is at `value`, with the comma that goes with
@@ -59,9 +105,28 @@ mod tests {
             ("[{},", Some(vec!["{}"])),
         ] {
             let found = elements(json.as_bytes());
-            let expected: Option<Vec<&[u8]>> =
-                expected.map(|e| e.into_iter().map(str::as_bytes).collect());
+            let found: Option<Vec<&str>> =
+                found.map(|spans| spans.into_iter().map(|span| &json[span]).collect());
             assert_eq!(found, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn leaves_have_the_key_they_stand_under() {
+        let json = r#" {"a": ["x\u0040", {"b": -1.5e3}, true], "c": {"": null}, "d": "y"} "#;
+        let mut found = Vec::new();
+        let mut note = |key: Option<Text<'_>>, leaf: Leaf<'_>| {
+            let (Leaf::String(text) | Leaf::Number(text)) = leaf;
+            assert_eq!(&json[text.span()], text.raw);
+            found.push((key.map(|k| k.raw.to_owned()), text.decode().into_owned()));
+        };
+        leaves(json.as_bytes(), &mut note).unwrap();
+        let expected = [("a", "x@"), ("b", "-1.5e3"), ("d", "y")];
+        let expected = expected.map(|(key, leaf)| (Some(key.to_owned()), leaf.to_owned()));
+        assert_eq!(found, expected);
+        for json in ["", "{", "[1] 2", r#"{"a": "b"} x"#, r#"["a", tru]"#] {
+            let nothing = leaves(json.as_bytes(), &mut |_, leaf| panic!("{json}: {leaf:?}"));
+            assert!(nothing.is_err(), "{json}");
         }
     }
 

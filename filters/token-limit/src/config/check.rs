@@ -3,18 +3,18 @@
 
 use std::rc::Rc;
 
-use weir_intake::{Intake, OnMissingIdentity};
+use weir_intake::{Intake, Match, OnMissingIdentity};
 use weir_limits::{Period, Table, Window};
 use weir_policy::config::load;
 use weir_policy::identity::header_name;
 use weir_policy::{ConfigError, Policy};
 
 use super::{
-    Config, CountSettings, LimitSettings, MatchSettings, Model, ModelSettings, PerSettings,
-    Settings, WeightSettings,
+    Config, CountSettings, LimitSettings, Model, ModelSettings, PerSettings, Settings,
+    WeightSettings,
 };
 use crate::TokenLimit;
-use crate::limit::{Counts, Limit, Match, Unit, Weights};
+use crate::limit::{Counts, Limit, Unit, Weights};
 
 const DEFAULT_EXPECTED_OUTPUT: u64 = 1024;
 const DEFAULT_SLOTS: u32 = 4096;
@@ -192,7 +192,7 @@ fn limit(
             slots,
         )),
         name: s.name,
-        matches: conditions(s.matches, place)?,
+        matches: Match::new(s.matches, place)?,
         per,
         window,
         words,
@@ -201,22 +201,6 @@ fn limit(
         expected_output,
         on_missing_identity: s.on_missing_identity.unwrap_or(on_missing_identity),
         shadow: s.shadow,
-    })
-}
-
-fn conditions(s: MatchSettings, place: &str) -> Checked<Match> {
-    let mut headers = Vec::new();
-    for (name, glob) in s.headers {
-        let name =
-            header_name(&name).map_err(|e| ConfigError::at(format!("{place}.match.headers"), e))?;
-        headers.push((name, glob));
-    }
-    Ok(Match {
-        model: s.model,
-        identity: s.identity,
-        api: s.api,
-        provider: s.provider,
-        headers,
     })
 }
 
