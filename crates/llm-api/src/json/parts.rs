@@ -105,8 +105,12 @@ mod tests {
             ("[{},", Some(vec!["{}"])),
         ] {
             let found = elements(json.as_bytes());
-            let found: Option<Vec<&str>> =
-                found.map(|spans| spans.into_iter().map(|span| &json[span]).collect());
+            let found: Option<Vec<&str>> = found.map(|spans| {
+                spans
+                    .into_iter()
+                    .filter_map(|span| json.get(span))
+                    .collect()
+            });
             assert_eq!(found, expected, "{json}");
         }
     }
@@ -117,7 +121,7 @@ mod tests {
         let mut found = Vec::new();
         let mut note = |key: Option<Text<'_>>, leaf: Leaf<'_>| {
             let (Leaf::String(text) | Leaf::Number(text)) = leaf;
-            assert_eq!(&json[text.span()], text.raw);
+            assert_eq!(json.get(text.span()), Some(text.raw));
             found.push((key.map(|k| k.raw.to_owned()), text.decode().into_owned()));
         };
         leaves(json.as_bytes(), &mut note).unwrap();

@@ -167,9 +167,9 @@ mod tests {
             for (at, c) in decoded.char_indices() {
                 let start = places.clone().raw(at) - 7;
                 let end = places.raw(at + c.len_utf8()) - 7;
-                let piece = unescape(&raw[start..end]);
-                assert_eq!(piece, c.to_string(), "{raw} at {at}");
-                again.push_str(&raw[start..end]);
+                let piece = raw.get(start..end).unwrap();
+                assert_eq!(unescape(piece), c.to_string(), "{raw} at {at}");
+                again.push_str(piece);
             }
             assert_eq!(again, raw);
             assert_eq!(places.raw(usize::MAX), 7 + raw.len(), "{raw}");
