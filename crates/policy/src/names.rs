@@ -35,10 +35,12 @@ pub mod fact {
     pub const TTFT_MS: &str = "ttft_ms";
     /// `true` when the caller asked for a stream.
     pub const STREAM: &str = "stream";
-    /// `allowed`, `denied`, `blocked`, `limited`, or `shadow_…` of one of them.
+    /// `allowed`, `denied`, `blocked`, `limited`, or `shadow_…` of what would have been done.
     pub const VERDICT: &str = "verdict";
     /// The name of the rule that decided.
     pub const RULE: &str = "rule";
+    /// Personal data and secrets found in the request, by type: `EMAIL=2,CARD=1`.
+    pub const REDACTED: &str = "redacted";
 }
 
 /// Default names of the headers that carry routing facts to Envoy's routes.
@@ -67,6 +69,9 @@ pub mod metric {
     /// Counter: tokens used, by model, type (`input`, `output`, and of these `cached` and
     /// `reasoning`) and source.
     pub const TOKENS: &str = "weir_tokens_total";
+    /// Counter: values of personal data and secrets found in requests, by rule, type and action;
+    /// `shadow_…` of an action that was only tried out.
+    pub const REDACTIONS: &str = "weir_redactions_total";
     /// Counter: answers whose usage was missing or made no sense, by filter, api and fault.
     pub const USAGE_FAULTS: &str = "weir_usage_faults_total";
     /// Counter: owners that got a slot of a limit, by filter, rule and placement (`claimed`: a
