@@ -47,10 +47,13 @@ pub(crate) fn messages<'a>(
             4 => request.stream = cursor.bool_or_null("stream")?,
             5 => request.tools |= tools(cursor, prompt)?,
             6 if cursor.kind()? == Kind::Object => {
-                cursor.fields(&["format"], |cursor, _| format(cursor, prompt))?;
+                cursor.fields(&["format"], |cursor, _| {
+                    request.json_answer |= format(cursor, prompt)?;
+                    Ok(())
+                })?;
             }
             6 => cursor.skip().map(drop)?,
-            7 => format(cursor, prompt)?,
+            7 => request.json_answer |= format(cursor, prompt)?,
             _ => leaves(cursor, Place::Label, prompt)?,
         }
         Ok(())

@@ -35,6 +35,8 @@ pub(crate) fn generate<'a>(
         "responseJsonSchema",
         "response_json_schema",
         "_responseJsonSchema",
+        "responseMimeType",
+        "response_mime_type",
     ];
     cursor.document(FIELDS, |cursor, field| match field {
         0 => contents(cursor, Place::Content, request, prompt),
@@ -49,6 +51,11 @@ pub(crate) fn generate<'a>(
             match field {
                 0 | 1 => request.output_cap = request.output_cap.max(count(cursor)?),
                 2 | 3 => request.take_choices(cursor)?,
+                9 | 10 => {
+                    let mime = cursor.string_or_skip()?;
+                    request.json_answer |=
+                        mime.is_some_and(|mime| mime.decode() == "application/json");
+                }
                 _ if cursor.kind()? == Kind::Object => schema(cursor, prompt)?,
                 _ => cursor.skip().map(drop)?,
             }

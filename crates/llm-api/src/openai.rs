@@ -46,7 +46,7 @@ pub(crate) fn chat<'a>(
             5 => older_cap = count(cursor)?,
             6 => request.take_choices(cursor)?,
             7 | 8 => request.tools |= tools(cursor, prompt)?,
-            9 => format(cursor, prompt)?,
+            9 => request.json_answer = format(cursor, prompt)?,
             // What the answer is expected to be: a text of the user's, or parts of one.
             10 => content(cursor, request, prompt)?,
             _ => leaves(cursor, Place::Label, prompt)?,
@@ -262,7 +262,10 @@ pub(crate) fn responses<'a>(
             4 => request.output_cap = count(cursor)?,
             5 => request.tools |= tools(cursor, prompt)?,
             6 if cursor.kind()? == Kind::Object => {
-                cursor.fields(&["format"], |cursor, _| format(cursor, prompt))?;
+                cursor.fields(&["format"], |cursor, _| {
+                    request.json_answer = format(cursor, prompt)?;
+                    Ok(())
+                })?;
             }
             // A stored prompt: its variables are filled into it, texts or parts.
             7 if cursor.kind()? == Kind::Object => cursor.fields(&["variables"], |cursor, _| {

@@ -284,16 +284,22 @@ pub(crate) fn schema(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result
     Ok(())
 }
 
-/// Reports the schema in the format that is asked of the answer. Without one (`{"type":
-/// "text"}`) a format costs nothing.
-pub(crate) fn format(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result<(), Fault> {
+/// Reports the schema in the format that is asked of the answer; says whether it is JSON.
+/// Without a schema (`{"type": "text"}`) a format costs nothing.
+pub(crate) fn format(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result<bool, Fault> {
     if cursor.kind()? != Kind::Object {
-        return cursor.skip().map(drop);
+        return cursor.skip().map(|_| false);
     }
-    cursor.members(|cursor, _| match cursor.kind()? {
+    let mut json = false;
+    cursor.members(|cursor, key| match cursor.kind()? {
         Kind::Object => schema(cursor, prompt),
+        Kind::String if key.raw == "type" => {
+            json = cursor.string()?.decode().starts_with("json");
+            Ok(())
+        }
         _ => cursor.skip().map(drop),
-    })
+    })?;
+    Ok(json)
 }
 
 /// Reports the `description` and `title` strings below the next value. Names, enum values and

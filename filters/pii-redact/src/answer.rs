@@ -17,7 +17,7 @@ pub(crate) struct Restoring {
     shape: Shape,
     limit: usize,
     /// Why placeholders may be left in it.
-    pub(crate) unread: Option<&'static str>,
+    unread: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -31,11 +31,12 @@ enum Shape {
 }
 
 impl Restoring {
-    /// Before any answer. `limit`: the longest event read, and by how much the answer may grow.
-    pub(crate) fn new(api: Api, restorer: Restorer, limit: usize) -> Self {
+    /// Before any answer, which is to be `json` or not. `limit`: the longest event read, and by
+    /// how much the answer may grow.
+    pub(crate) fn new(api: Api, json: bool, restorer: Restorer, limit: usize) -> Self {
         Self {
             api,
-            channels: Channels::new(api, restorer, limit),
+            channels: Channels::new(api, json, restorer, limit),
             shape: Shape::None,
             limit,
             unread: None,
@@ -57,8 +58,6 @@ impl Restoring {
             return ResponseAnswer::Edit;
         } else if is("application/json") || media.ends_with("+json") {
             self.shape = Shape::Json;
-            // Unless it is shown after all.
-            self.unread = Some("it is too long or broke off");
             return ResponseAnswer::Whole;
         } else if is("application/vnd.amazon.eventstream") {
             self.unread = Some("it is a binary event stream");
@@ -72,7 +71,6 @@ impl Restoring {
         match &mut self.shape {
             Shape::None => ChunkAnswer::Finished,
             Shape::Json => {
-                self.unread = None;
                 self.shape = Shape::None;
                 let edits = self.edits(chunk);
                 if edits.is_empty() {
@@ -98,6 +96,15 @@ impl Restoring {
                 }
                 ChunkAnswer::Replace(sink.out)
             }
+        }
+    }
+
+    /// Why placeholders may be left in an answer that is over, `complete` or broken off.
+    pub(crate) fn unread(&self, complete: bool) -> Option<&'static str> {
+        match self.shape {
+            // It was never shown.
+            Shape::Json if complete => Some("it is too long"),
+            _ => self.unread,
         }
     }
 

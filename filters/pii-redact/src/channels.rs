@@ -14,6 +14,8 @@ const MAX_CHANNELS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Channels {
     api: Api,
+    /// Whether contents are JSON, as the request wanted them.
+    json: bool,
     restorer: Restorer,
     /// By how many bytes the answer may still grow.
     room: usize,
@@ -46,9 +48,10 @@ pub(crate) struct Event<'c> {
 }
 
 impl Channels {
-    pub(crate) fn new(api: Api, restorer: Restorer, room: usize) -> Self {
+    pub(crate) fn new(api: Api, json: bool, restorer: Restorer, room: usize) -> Self {
         Self {
             api,
+            json,
             restorer,
             room,
             open: Vec::new(),
@@ -79,8 +82,20 @@ impl Channels {
         open.map(|open| (open.channel, open.carry.finish()))
     }
 
+    /// How a text is restored; none when it is no text.
+    fn kind(&self, spoken: Spoken) -> Option<weir_pii::Channel> {
+        let (content, depth) = match spoken {
+            Spoken::Content if self.json => (true, Depth::JsonInText),
+            Spoken::Content | Spoken::Refusal | Spoken::Reasoning => (true, Depth::Text),
+            Spoken::Arguments => (false, Depth::JsonInText),
+            Spoken::Input => (false, Depth::Text),
+            Spoken::Name => return None,
+        };
+        Some(weir_pii::Channel { content, depth })
+    }
+
     fn whole(&mut self, channel: Channel, text: Text<'_>) -> Option<Edit> {
-        let kind = kind_of(channel.spoken)?;
+        let kind = self.kind(channel.spoken)?;
         let raw = text.raw.as_bytes();
         let restored = self.restorer.whole(kind, &mut self.room, raw)?;
         Some(Edit::new(text.span(), restored))
@@ -98,7 +113,7 @@ impl Channels {
             None => {
                 self.open.push(Open {
                     channel,
-                    carry: Carry::new(kind_of(channel.spoken)?),
+                    carry: Carry::new(self.kind(channel.spoken)?),
                     delta: None,
                 });
                 self.open.len() - 1
@@ -208,15 +223,4 @@ impl Output for Event<'_> {
             self.finished.push(choice);
         }
     }
-}
-
-/// How a text is restored; none when it is no text.
-fn kind_of(spoken: Spoken) -> Option<weir_pii::Channel> {
-    let (content, depth) = match spoken {
-        Spoken::Content | Spoken::Refusal | Spoken::Reasoning => (true, Depth::Text),
-        Spoken::Arguments => (false, Depth::JsonInText),
-        Spoken::Input => (false, Depth::Text),
-        Spoken::Name => return None,
-    };
-    Some(weir_pii::Channel { content, depth })
 }

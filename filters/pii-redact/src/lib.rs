@@ -18,7 +18,7 @@ use std::rc::Rc;
 use weir_intake::{OnUnreadable, Refused, Subject, invalid, oddly_spelt, readable, well_formed};
 use weir_llm_api::error::{Reason, Refusal};
 use weir_llm_api::{Call, Dialect, Request, disguised, splice};
-use weir_pii::{Placeholders, Scanner};
+use weir_pii::Placeholders;
 use weir_policy::names::{fact, metric};
 use weir_policy::{
     BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
@@ -150,11 +150,14 @@ impl Exchange for Redacting {
         }
     }
 
-    fn end(self, cx: &mut Cx<'_>, _: Ending) {
+    fn end(self, cx: &mut Cx<'_>, ending: Ending) {
         let Some(call) = self.call else {
             return;
         };
-        if let Some(reason) = self.restoring.and_then(|restoring| restoring.unread) {
+        if let Some(reason) = self
+            .restoring
+            .and_then(|restoring| restoring.unread(ending.complete))
+        {
             let line = format!("{}: an answer is not restored: {reason}", PiiRedact::NAME);
             cx.effects.log(Level::Info, line);
             self.config
@@ -225,7 +228,13 @@ impl Redacting {
             .find(|rule| rule.matches.holds(&subject));
         let scanned = rule.and_then(|rule| Some((rule, rule.scanner.as_deref()?)));
         match scanned {
-            Some((rule, scanner)) => self.redact(cx, call, body, rule, scanner, noting.0),
+            Some((rule, scanner)) => {
+                let mut redactor = Redactor::new(rule, scanner, noting.0);
+                // The same body has been read before.
+                let _ = Request::read(call.api, body, &mut redactor);
+                let redacted = redactor.finish();
+                self.act(cx, call, body, rule, redacted, request.json_answer)
+            }
             None => {
                 self.allow(cx, "allowed");
                 BodyAnswer::Pass
@@ -233,23 +242,21 @@ impl Redacting {
         }
     }
 
-    fn redact(
+    /// Does with a request what its rule says.
+    fn act(
         &mut self,
         cx: &mut Cx<'_>,
         call: &Call,
         body: &[u8],
         rule: &Rule,
-        scanner: &Scanner,
-        placeholders: Placeholders,
+        redacted: Redacted,
+        json_answer: bool,
     ) -> BodyAnswer {
-        let mut redactor = Redactor::new(rule, scanner, placeholders);
-        // The same body has been read before.
-        let _ = Request::read(call.api, body, &mut redactor);
         let Redacted {
             edits,
             placeholders,
             tally,
-        } = redactor.finish();
+        } = redacted;
         if tally.is_empty() {
             self.allow(cx, "allowed");
             return BodyAnswer::Pass;
@@ -281,7 +288,7 @@ impl Redacting {
         let restorer = placeholders.into_restorer();
         if !restorer.is_idle() {
             let limit = self.config.intake.max_body_bytes;
-            self.restoring = Some(Restoring::new(call.api, restorer, limit));
+            self.restoring = Some(Restoring::new(call.api, json_answer, restorer, limit));
         }
         BodyAnswer::Replace(splice(body, &edits))
     }

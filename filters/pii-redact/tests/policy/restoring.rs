@@ -169,6 +169,82 @@ fn bytes_that_are_no_placeholder_stay() {
     assert_eq!(String::from_utf8(outcome.got.body).unwrap(), expected);
 }
 
+/// Where the request wants JSON for an answer, a value in it is escaped as JSON has it.
+#[test]
+fn json_that_was_asked_for_stays_json() {
+    let text = json!({"a": "[TERM_1]", "b": ["[EMAIL_1]"]}).to_string();
+    let expected = json!({"a": WILD, "b": ["p1@example.org"]});
+    for (path, extra, answer, place) in [
+        (
+            CHAT,
+            json!({"response_format": {"type": "json_object"}}),
+            json!({"choices": [{"message": {"content": text}}]}),
+            "/choices/0/message/content",
+        ),
+        (
+            CHAT,
+            json!({"response_format": {"json_schema": {"name": "x", "schema": {}}, "type": "json_schema"}}),
+            json!({"choices": [{"message": {"content": text}}]}),
+            "/choices/0/message/content",
+        ),
+        (
+            "/v1/responses",
+            json!({"text": {"format": {"type": "json_schema", "schema": {}}}}),
+            json!({"output": [{"content": [{"type": "output_text", "text": text}]}]}),
+            "/output/0/content/0/text",
+        ),
+        (
+            "/v1/messages",
+            json!({"output_format": {"type": "json_schema", "schema": {}}}),
+            json!({"content": [{"text": text}]}),
+            "/content/0/text",
+        ),
+        (
+            "/v1/messages",
+            json!({"output_config": {"format": {"type": "json_schema", "schema": {}}}}),
+            json!({"content": [{"text": text}]}),
+            "/content/0/text",
+        ),
+        (
+            GEMINI,
+            json!({"generationConfig": {"responseMimeType": "application/json"}}),
+            json!({"candidates": [{"content": {"parts": [{"text": text}]}}]}),
+            "/candidates/0/content/parts/0/text",
+        ),
+    ] {
+        let plain = request(path, false);
+        let mut body: Value = serde_json::from_slice(&plain.body).unwrap();
+        body.as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
+        let asked = Message::post(path, body.to_string());
+        let outcome = run(
+            &config(),
+            &asked,
+            &Message::answer("application/json", answer.to_string()),
+        );
+        let got: Value = serde_json::from_slice(&outcome.got.body).unwrap();
+        let got = got.pointer(place).unwrap().as_str().unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(got).unwrap(),
+            expected,
+            "{path} {extra}"
+        );
+    }
+    let stream: Vec<_> = pieces(&text, 1)
+        .into_iter()
+        .map(|piece| json!({"choices": [{"delta": {"content": piece}}]}))
+        .collect();
+    let body = json!({"messages": [{"content": WILD}, {"content": "p1@example.org"}], "stream": true, "response_format": {"type": "json_object"}});
+    let outcome = run(
+        &config(),
+        &Message::post(CHAT, body.to_string()),
+        &Message::answer("text/event-stream", events(&stream)),
+    );
+    let got = &texts(&outcome.got.body, &["/choices/0/delta/content"])[0];
+    assert_eq!(serde_json::from_str::<Value>(got).unwrap(), expected);
+}
+
 #[test]
 fn nothing_replaced_costs_nothing() {
     // No look at the answer at all: whatever it is, and in whatever pieces, it passes.
