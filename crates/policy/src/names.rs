@@ -69,8 +69,8 @@ pub mod metric {
     /// Counter: tokens used, by model, type (`input`, `output`, and of these `cached` and
     /// `reasoning`) and source.
     pub const TOKENS: &str = "weir_tokens_total";
-    /// Counter: values of personal data and secrets found in requests, by rule, type and action;
-    /// `shadow_…` of an action that was only tried out.
+    /// Counter: values of personal data and secrets found, by rule, type, action (`shadow_…` of one
+    /// that was only tried out) and direction.
     pub const REDACTIONS: &str = "weir_redactions_total";
     /// Counter: answers whose usage was missing or made no sense, by filter, api and fault.
     pub const USAGE_FAULTS: &str = "weir_usage_faults_total";

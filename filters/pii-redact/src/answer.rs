@@ -1,5 +1,7 @@
 //! The answer, with the values put back.
 
+use std::rc::Rc;
+
 use weir_intake::plain_encoding;
 use weir_llm_api::json;
 use weir_llm_api::sse::{Fate, Reader, Sink};
@@ -8,6 +10,8 @@ use weir_pii::Restorer;
 use weir_policy::{ChunkAnswer, Headers, ResponseAnswer};
 
 use crate::channels::Channels;
+use crate::leak::Leaks;
+use crate::tally::Tally;
 
 /// An answer as far as it has come.
 #[derive(Debug)]
@@ -33,10 +37,16 @@ enum Shape {
 impl Restoring {
     /// Before any answer, which is to be `json` or not. `limit`: the longest event read, and by
     /// how much the answer may grow.
-    pub(crate) fn new(api: Api, json: bool, restorer: Restorer, limit: usize) -> Self {
+    pub(crate) fn new(
+        api: Api,
+        json: bool,
+        restorer: Restorer,
+        leaks: Option<(Rc<Leaks>, bool)>,
+        limit: usize,
+    ) -> Self {
         Self {
             api,
-            channels: Channels::new(api, json, restorer, limit),
+            channels: Channels::new(api, json, restorer, leaks, limit),
             shape: Shape::None,
             limit,
             unread: None,
@@ -97,6 +107,11 @@ impl Restoring {
                 ChunkAnswer::Replace(sink.out)
             }
         }
+    }
+
+    /// What was found in the answer itself.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.channels.tally
     }
 
     /// Why placeholders may be left in an answer that is over, `complete` or broken off.

@@ -1,10 +1,16 @@
 //! The texts of one answer, each with what is held back of it.
 
+use std::borrow::Cow;
+use std::mem;
+use std::rc::Rc;
+
 use weir_llm_api::json::{Span, Text};
 use weir_llm_api::{Api, Channel, Edit, Output, Spoken};
 use weir_pii::{Carry, Depth, Restorer};
 
 use crate::delta::Delta;
+use crate::leak::{Judge, Leaks, Window};
+use crate::tally::Tally;
 
 /// Texts of one answer that are followed at a time. A stream with more is a provider's mistake
 /// or malice: the rest of them is restored only where a delta holds a whole placeholder.
@@ -17,6 +23,9 @@ pub(crate) struct Channels {
     /// Whether contents are JSON, as the request wanted them.
     json: bool,
     restorer: Restorer,
+    /// What is looked for in the answer itself, and whether that is only tried out.
+    leaks: Option<(Rc<Leaks>, bool)>,
+    pub(crate) tally: Tally,
     /// By how many bytes the answer may still grow.
     room: usize,
     open: Vec<Open>,
@@ -29,6 +38,8 @@ pub(crate) struct Channels {
 struct Open {
     channel: Channel,
     carry: Carry,
+    /// What the answer's own values are looked for in.
+    window: Option<Window>,
     /// How to send what is held back, if anything is.
     delta: Option<Delta>,
 }
@@ -48,11 +59,19 @@ pub(crate) struct Event<'c> {
 }
 
 impl Channels {
-    pub(crate) fn new(api: Api, json: bool, restorer: Restorer, room: usize) -> Self {
+    pub(crate) fn new(
+        api: Api,
+        json: bool,
+        restorer: Restorer,
+        leaks: Option<(Rc<Leaks>, bool)>,
+        room: usize,
+    ) -> Self {
         Self {
             api,
             json,
             restorer,
+            leaks,
+            tally: Tally::default(),
             room,
             open: Vec::new(),
             crowded: false,
@@ -73,13 +92,59 @@ impl Channels {
 
     /// Events with all that is held back: nothing more comes.
     pub(crate) fn flush(&mut self) -> Vec<u8> {
-        self.open.drain(..).flat_map(Open::leftover).collect()
+        let open = mem::take(&mut self.open).into_iter();
+        open.flat_map(|open| self.leftover(open)).collect()
     }
 
     /// What is held back of each text, by channel: nothing more comes.
-    pub(crate) fn leftovers(&mut self) -> impl Iterator<Item = (Channel, Vec<u8>)> + '_ {
-        let open = self.open.drain(..);
-        open.map(|open| (open.channel, open.carry.finish()))
+    pub(crate) fn leftovers(&mut self) -> Vec<(Channel, Vec<u8>)> {
+        let open = mem::take(&mut self.open).into_iter();
+        open.map(|open| (open.channel, self.rest(open))).collect()
+    }
+
+    /// An event with what is held back of a text, or nothing.
+    fn leftover(&mut self, mut open: Open) -> Vec<u8> {
+        match open.delta.take() {
+            Some(delta) if open.is_holding() => delta.with(&self.rest(open)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is held back of a text that is over.
+    fn rest(&mut self, open: Open) -> Vec<u8> {
+        let Open {
+            mut carry, window, ..
+        } = open;
+        let mut rest = Vec::new();
+        if let Some(mut window) = window {
+            let last = self.searched(&mut window, "", true);
+            let pushed = self
+                .restorer
+                .push(&mut carry, &mut self.room, last.as_bytes());
+            rest = pushed.unwrap_or(last.into_bytes());
+        }
+        rest.extend(carry.finish());
+        rest
+    }
+
+    /// The next piece of a text without what the model must not let out.
+    fn searched(&mut self, window: &mut Window, piece: &str, last: bool) -> String {
+        let Some((leaks, shadow)) = &self.leaks else {
+            return piece.to_owned();
+        };
+        let mut judge = Judge {
+            leaks,
+            shadow: *shadow,
+            restorer: &self.restorer,
+            tally: &mut self.tally,
+        };
+        window.push(&mut judge, piece, last)
+    }
+
+    /// What a text is searched in; none when it is not.
+    fn window(&self, spoken: Spoken) -> Option<Window> {
+        let searched = matches!(spoken, Spoken::Content | Spoken::Refusal);
+        (searched && self.leaks.is_some()).then(Window::default)
     }
 
     /// How a text is restored; none when it is no text.
@@ -96,9 +161,15 @@ impl Channels {
 
     fn whole(&mut self, channel: Channel, text: Text<'_>) -> Option<Edit> {
         let kind = self.kind(channel.spoken)?;
-        let raw = text.raw.as_bytes();
-        let restored = self.restorer.whole(kind, &mut self.room, raw)?;
-        Some(Edit::new(text.span(), restored))
+        let searched = match self.window(channel.spoken) {
+            Some(mut window) => Cow::Owned(self.searched(&mut window, text.raw, true)),
+            None => Cow::Borrowed(text.raw),
+        };
+        let restored = self
+            .restorer
+            .whole(kind, &mut self.room, searched.as_bytes());
+        let out = restored.unwrap_or_else(|| searched.into_owned().into_bytes());
+        (out != text.raw.as_bytes()).then(|| Edit::new(text.span(), out))
     }
 
     /// The next piece of a text.
@@ -114,15 +185,23 @@ impl Channels {
                 self.open.push(Open {
                     channel,
                     carry: Carry::new(self.kind(channel.spoken)?),
+                    window: self.window(channel.spoken),
                     delta: None,
                 });
                 self.open.len() - 1
             }
         };
-        let carry = &mut self.open.get_mut(at)?.carry;
-        let raw = text.raw.as_bytes();
-        let pushed = self.restorer.push(carry, &mut self.room, raw)?;
-        Some(Edit::new(text.span(), pushed))
+        let mut window = self.open.get_mut(at)?.window.take();
+        let searched = match &mut window {
+            Some(window) => Cow::Owned(self.searched(window, text.raw, false)),
+            None => Cow::Borrowed(text.raw),
+        };
+        let open = self.open.get_mut(at)?;
+        open.window = window;
+        let raw = searched.as_bytes();
+        let pushed = self.restorer.push(&mut open.carry, &mut self.room, raw);
+        let out = pushed.map_or(Cow::Borrowed(raw), Cow::Owned);
+        (*out != *text.raw.as_bytes()).then(|| Edit::new(text.span(), out))
     }
 
     fn close(&mut self, is_over: impl Fn(Channel) -> bool) -> Vec<Open> {
@@ -132,24 +211,23 @@ impl Channels {
 }
 
 impl Open {
-    /// An event with what is held back, or nothing.
-    fn leftover(self) -> Vec<u8> {
-        match self.delta {
-            Some(delta) if self.carry.is_holding() => delta.with(&self.carry.finish()),
-            _ => Vec::new(),
-        }
+    fn is_holding(&self) -> bool {
+        self.carry.is_holding() || self.window.as_ref().is_some_and(Window::is_holding)
     }
 }
 
 impl Event<'_> {
     /// What belongs before this JSON text, and how it is to be edited.
     pub(crate) fn finish(mut self, json: &[u8]) -> (Vec<u8>, Vec<Edit>) {
-        for choice in std::mem::take(&mut self.finished) {
+        for choice in mem::take(&mut self.finished) {
             for open in self.channels.close(|channel| channel.choice == choice) {
                 let last = self.last_piece(open.channel);
                 match last {
-                    Some(end) => self.edits.push(Edit::new(end..end, open.carry.finish())),
-                    None => self.before.extend(open.leftover()),
+                    Some(end) => {
+                        let rest = self.channels.rest(open);
+                        self.edits.push(Edit::new(end..end, rest));
+                    }
+                    None => self.before.extend(self.channels.leftover(open)),
                 }
             }
         }
@@ -157,7 +235,7 @@ impl Event<'_> {
         for (channel, span) in &self.pieces_of {
             let mut open = self.channels.open.iter_mut();
             if let Some(open) = open.find(|open| open.channel == *channel) {
-                let holding = open.carry.is_holding();
+                let holding = open.is_holding();
                 open.delta = holding.then(|| Delta::like(api, *channel, json, span));
             }
         }
@@ -212,7 +290,7 @@ impl Output for Event<'_> {
 
     fn again(&mut self, channel: Channel, text: Text<'_>) {
         for open in self.channels.close(|known| known == channel) {
-            self.before.extend(open.leftover());
+            self.before.extend(self.channels.leftover(open));
         }
         let edit = self.channels.whole(channel, text);
         self.edits.extend(edit);

@@ -67,6 +67,9 @@ pub struct Settings {
     /// Only count and log what would be done.
     #[serde(default)]
     pub shadow: bool,
+    /// What is done about values in answers that the request has not brought.
+    #[serde(default)]
+    pub response: Option<ResponseSettings>,
     /// Exceptions from all this; the first that is for a request decides. A request for which
     /// there is none is treated as said above.
     #[serde(default)]
@@ -93,6 +96,33 @@ pub struct RuleSettings {
     /// Only count and log what would be done. Default: as without the rule.
     #[serde(default)]
     pub shadow: Option<bool>,
+    /// What is done about values in answers. Default: as without the rule.
+    #[serde(default)]
+    pub response: Option<ResponseSettings>,
+}
+
+/// What is done about values that the model itself lets out.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ResponseSettings {
+    /// Which: types, groups of them, or `all`. An empty list is none.
+    pub types: Vec<String>,
+    /// What happens to them.
+    #[serde(default)]
+    pub action: ResponseAction,
+}
+
+/// What happens to a value in an answer.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseAction {
+    /// Its type takes its place: `[EMAIL]`.
+    #[default]
+    Mask,
+    /// It stays, and is counted.
+    Report,
 }
 
 /// What happens to values of a type: an action, or one with what comes back.

@@ -9,6 +9,7 @@ mod answer;
 mod channels;
 pub mod config;
 mod delta;
+mod leak;
 mod redact;
 mod rule;
 mod tally;
@@ -82,8 +83,9 @@ pub struct Redacting {
     /// The request's headers that rules look at.
     watched: Headers,
     verdict: &'static str,
-    /// Set once values of the request have been replaced.
-    restoring: Option<Restoring>,
+    /// Set once the answer is to be looked at: the rule, whether it is only tried out, and how
+    /// far the answer has come.
+    restoring: Option<(String, bool, Restoring)>,
 }
 
 impl Exchange for Redacting {
@@ -138,14 +140,14 @@ impl Exchange for Redacting {
 
     fn response_headers(&mut self, _: &mut Cx<'_>, headers: &Headers, end: bool) -> ResponseAnswer {
         match &mut self.restoring {
-            Some(restoring) => restoring.begin(headers, end),
+            Some((_, _, restoring)) => restoring.begin(headers, end),
             None => ResponseAnswer::Pass,
         }
     }
 
     fn response_chunk(&mut self, _: &mut Cx<'_>, chunk: &[u8], end: bool) -> ChunkAnswer {
         match &mut self.restoring {
-            Some(restoring) => restoring.chunk(chunk, end),
+            Some((_, _, restoring)) => restoring.chunk(chunk, end),
             None => ChunkAnswer::Finished,
         }
     }
@@ -154,15 +156,17 @@ impl Exchange for Redacting {
         let Some(call) = self.call else {
             return;
         };
-        if let Some(reason) = self
-            .restoring
-            .and_then(|restoring| restoring.unread(ending.complete))
-        {
-            let line = format!("{}: an answer is not restored: {reason}", PiiRedact::NAME);
-            cx.effects.log(Level::Info, line);
-            self.config
-                .intake
-                .count_unreadable(cx, call.api, "response");
+        if let Some((rule, shadow, restoring)) = &self.restoring {
+            restoring
+                .tally()
+                .count(cx.effects, rule, *shadow, "response");
+            if let Some(reason) = restoring.unread(ending.complete) {
+                let line = format!("{}: an answer is not restored: {reason}", PiiRedact::NAME);
+                cx.effects.log(Level::Info, line);
+                self.config
+                    .intake
+                    .count_unreadable(cx, call.api, "response");
+            }
         }
         let labels = [
             ("filter", PiiRedact::NAME),
@@ -259,9 +263,10 @@ impl Redacting {
         } = redacted;
         if tally.is_empty() {
             self.allow(cx, "allowed");
+            self.watch(call, rule, placeholders, json_answer);
             return BodyAnswer::Pass;
         }
-        tally.count(cx.effects, &rule.name, rule.shadow);
+        tally.count(cx.effects, &rule.name, rule.shadow, "request");
         cx.effects.fact(fact::REDACTED, tally.by_type(None));
         if tally.has(Action::Block) && !rule.shadow {
             let blocked = tally.by_type(Some(Action::Block));
@@ -282,15 +287,26 @@ impl Redacting {
             tally.by_type(None)
         );
         cx.effects.log(Level::Debug, line);
-        if edits.is_empty() {
-            return BodyAnswer::Pass;
+        self.watch(call, rule, placeholders, json_answer);
+        match edits.is_empty() {
+            true => BodyAnswer::Pass,
+            false => BodyAnswer::Replace(splice(body, &edits)),
         }
+    }
+
+    /// Looks at the answer, if there may be anything to do in it.
+    fn watch(&mut self, call: &Call, rule: &Rule, placeholders: Placeholders, json_answer: bool) {
         let restorer = placeholders.into_restorer();
-        if !restorer.is_idle() {
-            let limit = self.config.intake.max_body_bytes;
-            self.restoring = Some(Restoring::new(call.api, json_answer, restorer, limit));
+        if restorer.is_idle() && rule.leaks.is_none() {
+            return;
         }
-        BodyAnswer::Replace(splice(body, &edits))
+        let leaks = rule
+            .leaks
+            .as_ref()
+            .map(|leaks| (Rc::clone(leaks), rule.shadow));
+        let limit = self.config.intake.max_body_bytes;
+        let restoring = Restoring::new(call.api, json_answer, restorer, leaks, limit);
+        self.restoring = Some((rule.name.clone(), rule.shadow, restoring));
     }
 
     /// Lets a request through.

@@ -125,12 +125,13 @@ impl<'r> Redactor<'r> {
     }
 
     fn judge(&mut self, finding: &Finding, original: &str, span: Range<usize>, quote: &str) {
-        let Some(treatment) = self.rule.treatments.get(finding.kind.name()) else {
-            return;
+        let treatment = self.rule.treatments.get(finding.kind.name());
+        let Some(treatment) = treatment else {
+            return self.placeholders.leave(finding.kind.name(), &finding.value);
         };
         self.tally.add(&finding.kind, treatment.action);
         if matches!(treatment.action, Action::Block | Action::Report) || self.rule.shadow {
-            return;
+            return self.placeholders.leave(finding.kind.name(), &finding.value);
         }
         let (mark, value) = (&treatment.mark, &finding.value);
         let placeholder = self.placeholders.of(mark, value, original);

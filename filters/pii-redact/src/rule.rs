@@ -8,13 +8,16 @@ use weir_intake::Match;
 use weir_pii::{Mark, Scanner};
 
 use crate::config::Action;
+use crate::leak::Leaks;
 
 /// What is done with the requests it is for.
 pub(crate) struct Rule {
     pub(crate) name: String,
     pub(crate) matches: Match,
     pub(crate) shadow: bool,
-    /// Finds the types below; none when there are none.
+    /// What is done about values in the answer.
+    pub(crate) leaks: Option<Rc<Leaks>>,
+    /// Finds the types below, and those looked for in the answer; none when there are none.
     pub(crate) scanner: Option<Rc<Scanner>>,
     /// By type.
     pub(crate) treatments: BTreeMap<String, Treatment>,

@@ -47,12 +47,19 @@ impl Tally {
     }
 
     /// Adds everything to the metric. Types are the table's or the configuration's.
-    pub(crate) fn count(&self, effects: &mut Effects, rule: &str, shadow: bool) {
+    pub(crate) fn count(
+        &self,
+        effects: &mut Effects,
+        rule: &str,
+        shadow: bool,
+        direction: &'static str,
+    ) {
         for ((kind, action), count) in &self.0 {
             let labels = [
                 ("rule", rule),
                 ("type", kind.name()),
                 ("action", action.label(shadow)),
+                ("direction", direction),
             ];
             effects.count(metric::REDACTIONS, &labels, *count);
         }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
 
+#[path = "policy/leaks.rs"]
+mod leaks;
 #[path = "policy/requests.rs"]
 mod requests;
 #[path = "policy/restoring.rs"]

@@ -14,10 +14,12 @@ use weir_policy::config::load;
 use weir_policy::{ConfigError, Policy};
 
 use super::{
-    Action, AllowSettings, ConfidenceSettings, Config, CustomSettings, RestoreSettings, Settings,
-    TermsSettings, TreatmentSettings, ValidatorSettings,
+    Action, AllowSettings, ConfidenceSettings, Config, CustomSettings, ResponseAction,
+    ResponseSettings, RestoreSettings, Settings, TermsSettings, TreatmentSettings,
+    ValidatorSettings,
 };
 use crate::PiiRedact;
+use crate::leak::Leaks;
 use crate::rule::{Rule, Treatment};
 
 /// The name of what is for every request that has no rule.
@@ -57,10 +59,14 @@ impl Config {
             make.apply(settings.types, &mut treatments, &format!("{place}.types"))?;
             let matches = Match::new(settings.matches, &place)?;
             let shadow = settings.shadow.unwrap_or(s.shadow);
-            rules.push(make.rule(settings.name, matches, shadow, &treatments)?);
+            let response = settings.response.as_ref().or(s.response.as_ref());
+            let own = settings.response.is_some().then_some(place.as_str());
+            let leaks = make.leaks(response, own.unwrap_or_default())?;
+            rules.push(make.rule(settings.name, matches, shadow, &treatments, leaks)?);
         }
         let everything = Match::new(MatchSettings::default(), "")?;
-        rules.push(make.rule(DEFAULT_RULE.to_owned(), everything, s.shadow, &usual)?);
+        let leaks = make.leaks(s.response.as_ref(), "")?;
+        rules.push(make.rule(DEFAULT_RULE.to_owned(), everything, s.shadow, &usual, leaks)?);
         let headers = rules.iter().flat_map(|rule| rule.matches.headers());
         let watched: BTreeSet<String> = headers.map(str::to_owned).collect();
         Ok(Self {
@@ -248,12 +254,40 @@ impl RuleMaker {
         Ok(())
     }
 
+    /// The types that are looked for in answers.
+    fn leaks(
+        &self,
+        written: Option<&ResponseSettings>,
+        place: &str,
+    ) -> Checked<Option<(BTreeSet<String>, ResponseAction)>> {
+        let Some(written) = written else {
+            return Ok(None);
+        };
+        let mut types = BTreeSet::new();
+        for (at, name) in written.types.iter().enumerate() {
+            let wanted = group(name);
+            let known = self.groups.iter().filter(|(kind, group)| {
+                name == "all" || name == *kind || (wanted.is_some() && **group == wanted)
+            });
+            let before = types.len();
+            types.extend(known.map(|(kind, _)| kind.clone()));
+            if types.len() == before && !types.contains(name) && wanted.is_none() {
+                let dot = if place.is_empty() { "" } else { "." };
+                let message = format!("`{name}` is neither a type nor a group of types");
+                let place = format!("{place}{dot}response.types[{at}]");
+                return Err(ConfigError::at(place, message));
+            }
+        }
+        Ok(Some((types, written.action)))
+    }
+
     fn rule(
         &mut self,
         name: String,
         matches: Match,
         shadow: bool,
         treatments: &Treatments,
+        leaks: Option<(BTreeSet<String>, ResponseAction)>,
     ) -> Checked<Rule> {
         let mut treated = BTreeMap::new();
         for (kind, settings) in treatments {
@@ -276,11 +310,22 @@ impl RuleMaker {
             };
             treated.insert(kind.clone(), treatment);
         }
+        let mut wanted: BTreeSet<String> = treated.keys().cloned().collect();
+        let leaks = match leaks {
+            Some((types, action)) => {
+                // What the request brings itself is known when it is found there.
+                wanted.extend(types.iter().cloned());
+                let scanner = self.scanner(types)?;
+                scanner.map(|scanner| Rc::new(Leaks { scanner, action }))
+            }
+            None => None,
+        };
         Ok(Rule {
             name,
             matches,
             shadow,
-            scanner: self.scanner(treated.keys().cloned().collect())?,
+            leaks,
+            scanner: self.scanner(wanted)?,
             treatments: treated,
         })
     }

@@ -326,14 +326,17 @@ fn what_is_counted() {
     );
     for (metric, count) in [
         (
-            "weir_redactions_total;rule=default;type=EMAIL;action=report",
+            "weir_redactions_total;rule=default;type=EMAIL;action=report;direction=request",
             2,
         ),
         (
-            "weir_redactions_total;rule=default;type=CARD;action=partial",
+            "weir_redactions_total;rule=default;type=CARD;action=partial;direction=request",
             1,
         ),
-        ("weir_redactions_total;rule=default;type=IP;action=mask", 1),
+        (
+            "weir_redactions_total;rule=default;type=IP;action=mask;direction=request",
+            1,
+        ),
         (
             "weir_requests_total;filter=pii-redact;api=openai_chat;verdict=allowed",
             1,

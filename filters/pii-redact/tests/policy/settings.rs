@@ -254,6 +254,14 @@ fn mistakes_are_told_with_their_place() {
             json!({"rules": [{"name": "a", "types": {"X": "off"}}]}),
             "at `rules[0].types.X`:",
         ),
+        (
+            json!({"response": {"types": ["EMAIL", "X"]}}),
+            "at `response.types[1]`: `X` is neither",
+        ),
+        (
+            json!({"rules": [{"name": "a", "response": {"types": ["X"]}}]}),
+            "at `rules[0].response.types[0]`: `X` is neither",
+        ),
         (json!({"rule": []}), "at `rule`: unknown field `rule`"),
     ] {
         let error = PiiRedact::configure(config.to_string().as_bytes())
