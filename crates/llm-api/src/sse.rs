@@ -413,7 +413,8 @@ impl Nesting {
 mod tests {
     use super::*;
 
-    /// Makes the value of `m` longer, leaves out events with a `drop`, and keeps what it saw.
+    /// Makes the value of `m` longer, leaves out events with a `drop`, puts one in before those
+    /// with a `late` and before words, and keeps what it saw.
     #[derive(Default)]
     struct Probe {
         out: Vec<u8>,
@@ -430,10 +431,20 @@ mod tests {
             let fate = match text.find("\"m\":\"x\"") {
                 Some(at) => Fate::Edit(vec![Edit::new(at + 5..at + 6, "LONG")]),
                 None if text.contains("drop") => Fate::Drop,
+                None if text.contains("late") => {
+                    let at = text.find("1").unwrap();
+                    Fate::Insert(b"IN;".to_vec(), vec![Edit::new(at..at + 1, "22")])
+                }
                 None => Fate::Pass,
             };
             self.seen.push(text);
             fate
+        }
+
+        fn word(&mut self) {
+            if self.seen.iter().any(|seen| seen.contains("held")) {
+                self.pass(b"REST;");
+            }
         }
 
         fn done(&mut self) {
@@ -506,6 +517,16 @@ mod tests {
         ),
         ("data: {\"drop\":1}", "", &["{\"drop\":1}"]),
         (
+            "data: {}\n\n: ping\nevent: e\nid: 7\ndata: {\"late\":1}\n\n",
+            "data: {}\n\n: ping\nIN;event: e\nid: 7\ndata: {\"late\":22}\n\n",
+            &["{}", "{\"late\":1}"],
+        ),
+        (
+            "data: {\"held\":1}\n\nid: 7\ndata: [DONE]\n\n",
+            "data: {\"held\":1}\n\nREST;id: 7\ndata: [DONE]\n\n",
+            &["{\"held\":1}", "DONE"],
+        ),
+        (
             "data: {\"drop\":1}\n\n\n\ndata: {}\n\n",
             "\n\ndata: {}\n\n",
             &["{\"drop\":1}", "{}"],
@@ -553,6 +574,24 @@ mod tests {
             assert_eq!(seen, ["OVER", "{\"m\":\"x\"}"]);
             assert!(out.ends_with("data: {\"m\":\"LONG\"}\n\n"));
             assert_eq!(out.len(), input.len() + 3);
+        }
+    }
+
+    #[test]
+    fn an_event_can_begin_between_events_alone() {
+        let (mut reader, mut probe) = (Reader::new(64), Probe::default());
+        assert!(reader.is_between_events());
+        for (chunk, between) in [
+            ("data: {}", false),
+            ("\n", false),
+            ("\n", true),
+            (": ping", false),
+            ("\n", true),
+            ("event: x\n", false),
+            ("data: [DONE]\r\r", true),
+        ] {
+            reader.feed(chunk.as_bytes(), &mut probe);
+            assert_eq!(reader.is_between_events(), between, "after {chunk:?}");
         }
     }
 

@@ -335,3 +335,40 @@ fn hostile_texts() {
         }
     }
 }
+
+/// What has no room stays a placeholder, and what has still is restored.
+#[test]
+fn an_answer_grows_by_its_room_and_no_more() {
+    let mut placeholders = Placeholders::default();
+    let (long, quoted) = ("x".repeat(100), "\"".repeat(20));
+    let term = numbered("TERM", Restore::Always);
+    placeholders.of(&term, &long, &long);
+    placeholders.of(&term, &quoted, &quoted);
+    placeholders.of(&term, "y", "y");
+    let restorer = placeholders.into_restorer();
+    let raw = "[TERM_1][TERM_1][TERM_2][TERM_2][TERM_3]";
+    let written = json(&quoted);
+    for (room, expected, left) in [
+        (0, "[TERM_1][TERM_1][TERM_2][TERM_2]y".to_owned(), 0),
+        (31, "[TERM_1][TERM_1][TERM_2][TERM_2]y".to_owned(), 31),
+        (32, format!("[TERM_1][TERM_1]{written}[TERM_2]y"), 0),
+        (92, format!("{long}[TERM_1][TERM_2][TERM_2]y"), 0),
+        (124, format!("{long}[TERM_1]{written}[TERM_2]y"), 0),
+        (1000, format!("{long}{long}{written}{written}y"), 1000 - 248),
+    ] {
+        for size in [1, 3, raw.len()] {
+            let (mut carry, mut rest, mut out) = (Carry::new(TEXT), room, Vec::new());
+            for piece in raw.as_bytes().chunks(size) {
+                let pushed = restorer.push(&mut carry, &mut rest, piece);
+                out.extend(pushed.unwrap_or_else(|| piece.to_vec()));
+            }
+            out.extend(carry.finish());
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                expected,
+                "{room} by {size}"
+            );
+            assert_eq!(rest, left, "{room} by {size}");
+        }
+    }
+}

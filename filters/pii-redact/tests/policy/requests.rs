@@ -421,6 +421,20 @@ fn thoughts_go_back_as_they_were_signed() {
     assert_eq!(outcome.status(), "400");
 }
 
+/// An answer that came compressed could not be restored.
+#[test]
+fn answers_are_not_to_be_compressed() {
+    let request = chat(&json!("hi")).with("accept-encoding", "gzip, br");
+    let outcome = run(
+        &json!({}),
+        &request,
+        &Message::answer("application/json", "{}"),
+    );
+    let sent = outcome.sent.unwrap();
+    assert_eq!(sent.header("accept-encoding"), "");
+    assert_eq!(sent.body, request.body);
+}
+
 #[test]
 fn what_is_no_api_passes_untouched() {
     for (method, path) in [("POST", "/upload"), ("GET", "/v1/models")] {
