@@ -226,7 +226,7 @@ async fn everything_comes_back_and_nothing_gets_out() {
     }
     let metrics = rig.envoy.prometheus().await;
     let line = format!(
-        r#"weir_redactions_total{{rule="default",type="EMAIL",action="mask",direction="request"}} {}"#,
+        r#"weir_redactions_total{{rule="default",direction="request",type="EMAIL",action="mask"}} {}"#,
         3 * sent
     );
     assert!(metrics.contains(&line), "{line} in\n{metrics}");

@@ -99,6 +99,21 @@ fn what_the_request_did_not_bring_is_masked() {
     }
 }
 
+/// The word that names a value has left when the value does.
+#[test]
+fn a_value_is_known_by_what_has_left_before_it() {
+    let said = format!("{}MRN: 00482917 {}", "so ".repeat(200), "or ".repeat(200));
+    let filter = filter(&config(&json!({"types": ["MEDICAL_RECORD"]})));
+    for size in [1, 2, 3, 5, 100] {
+        let outcome = Play::default().run(&filter, &request(), |_| stream(&said, size));
+        assert_eq!(
+            read(&outcome),
+            said.replace("00482917", "[MEDICAL_RECORD]"),
+            "{size}"
+        );
+    }
+}
+
 #[test]
 fn cuts_of_the_stream_change_nothing() {
     let answer = stream(SAID, 3);
