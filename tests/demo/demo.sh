@@ -45,9 +45,9 @@ ask 'The list of models' '"id":"gpt-4.1-mini"' "$base/v1/models"
 
 printf '\n\033[1mWhat Prometheus sees\033[0m\n'
 curl -sS "$admin/stats/prometheus?filter=weir_requests" | grep '^weir_requests_total' | sed 's/^/  /' | tee "$answer"
-grep -q 'filter="model-router".*model="gpt-4.1-mini".*} 4$' "$answer" || { echo "expected four requests to gpt-4.1-mini" >&2; exit 1; }
+grep -q 'filter="model-router".*model="gpt-4.1-mini".*} 5$' "$answer" || { echo "expected five requests to gpt-4.1-mini" >&2; exit 1; }
 curl -sS "$admin/stats/prometheus?filter=weir_tokens" | grep '^weir_tokens_total' | sed 's/^/  /' | tee "$answer"
 grep -q 'model="gpt-4.1",type="input",source="usage"' "$answer" || { echo "expected tokens of gpt-4.1" >&2; exit 1; }
 curl -sS "$admin/stats/prometheus?filter=weir_redactions" | grep '^weir_redactions_total' | sed 's/^/  /' | tee "$answer"
-grep -q 'rule="default",type="EMAIL".*} 1$' "$answer" || { echo "expected an e-mail address" >&2; exit 1; }
+grep -q 'type="EMAIL".*} 1$' "$answer" || { echo "expected an e-mail address" >&2; exit 1; }
 printf '\nAll as expected.\n'
