@@ -309,6 +309,35 @@ async fn what_is_blocked_is_never_sent() {
     rig.envoy.assert_no_crash();
 }
 
+/// What the model says by itself is masked, what the request brought is not.
+#[tokio::test]
+async fn what_the_model_lets_out_is_masked() {
+    let rig = rig(json!({"response": {"types": ["personal"]}})).await;
+    let ask = |stream: bool, deltas: &str| {
+        let messages = json!([{"role": "user", "content": "jane.roe@example.org"}]);
+        Request::post(CHAT)
+            .header(
+                "x-mock-text",
+                "You, [EMAIL_1], and joe@example.com. [EMAIL_",
+            )
+            .header("x-mock-deltas", deltas)
+            .json(&json!({"model": "gpt-4o", "stream": stream, "messages": messages}))
+    };
+    for (stream, deltas) in [(false, "words"), (true, "words"), (true, "chars")] {
+        let answer = rig.h1().send(ask(stream, deltas)).await.ok();
+        let said: String = said(&answer).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(
+            said, "You, jane.roe@example.org, and [EMAIL]. [EMAIL_",
+            "{answer:?}"
+        );
+    }
+    rig.envoy.access_log(3).await;
+    let line = r#"weir_redactions_total{rule="default",direction="response",type="EMAIL",action="mask"} 3"#;
+    let metrics = rig.envoy.prometheus().await;
+    assert!(metrics.contains(line), "{line} in\n{metrics}");
+    rig.envoy.assert_no_crash();
+}
+
 /// The values of the labelled set.
 fn fixtures() -> Vec<(String, Vec<String>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/pii");
