@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # A module and the package that makes it. A workspace build would mix features, so each is
 # built alone. The crates are ordinary libraries, of which only this makes modules: were they
 # `cdylib`s themselves, the bundle's build would overwrite each filter's.
-MODULES      := model_router=model-router token_limit=token-limit weir=weir
+MODULES      := model_router=model-router pii_redact=pii-redact token_limit=token-limit weir=weir
 TEST_MODULES := probe=probe
 WASM         := target/wasm32-wasip1/release
 OUT          := target/weir
@@ -77,7 +77,7 @@ format:
 .PHONY: lint
 lint: rust
 	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
-	cargo clippy --quiet --locked --target wasm32-wasip1 -p model-router -p token-limit -p weir -p probe -- -D warnings
+	cargo clippy --quiet --locked --target wasm32-wasip1 -p model-router -p pii-redact -p token-limit -p weir -p probe -- -D warnings
 
 .PHONY: deny
 deny: ## Check licences and dependency rules
@@ -115,8 +115,9 @@ report: rust ## Spend by identity, model and provider in a JSON access log: LOG=
 	@cargo run --quiet --locked --release -p weir-report -- $(LOG)
 
 .PHONY: schemas
-schemas: ## Write the JSON Schemas of all configurations anew
+schemas: ## Write the JSON Schemas of all configurations anew, and the README's table of PII types
 	WEIR_UPDATE_SCHEMAS=1 cargo test --locked -p weir-tests --test suite schemas
+	WEIR_UPDATE_SCHEMAS=1 cargo test --locked -p pii-redact --test readme
 
 .PHONY: score-pii
 score-pii: rust ## Score the PII scanner on the labelled set (ARGS="--misses EMAIL")

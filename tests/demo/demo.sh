@@ -27,6 +27,10 @@ ask 'Gemini: the model stands in the path' '^x-mock-name: gemini' \
   "$base/v1beta/models/gemini-2.5-flash:generateContent" "${json[@]}" -d '{"contents": [{"parts": [{"text": "Hello"}]}]}'
 ask '"auto": the cheapest model that fits' '"model":"auto"' \
   "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"auto\", $user}"
+ask 'An e-mail address: the model never sees it, and its answer still names it' 'heard: mail jane.roe@example.org' \
+  "$base/v1/chat/completions" "${json[@]}" -d '{"model": "fast", "messages": [{"role": "user", "content": "mail jane.roe@example.org"}]}'
+ask 'A secret: refused' 'PASSWORD: 1' \
+  "$base/v1/chat/completions" "${json[@]}" -d '{"model": "fast", "messages": [{"role": "user", "content": "password: Tr0ub4dor&3"}]}'
 ask 'Every answer says what is left of the limits' '^x-ratelimit-remaining-tokens: [0-9]+' \
   "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"fast\", \"max_tokens\": 100, $user}"
 ask 'More than the hourly limit of Gemini allows: 429, and no use in trying again' '^x-should-retry: false' \
@@ -41,7 +45,9 @@ ask 'The list of models' '"id":"gpt-4.1-mini"' "$base/v1/models"
 
 printf '\n\033[1mWhat Prometheus sees\033[0m\n'
 curl -sS "$admin/stats/prometheus?filter=weir_requests" | grep '^weir_requests_total' | sed 's/^/  /' | tee "$answer"
-grep -q 'filter="model-router".*model="gpt-4.1-mini".*} 3$' "$answer" || { echo "expected three requests to gpt-4.1-mini" >&2; exit 1; }
+grep -q 'filter="model-router".*model="gpt-4.1-mini".*} 5$' "$answer" || { echo "expected five requests to gpt-4.1-mini" >&2; exit 1; }
 curl -sS "$admin/stats/prometheus?filter=weir_tokens" | grep '^weir_tokens_total' | sed 's/^/  /' | tee "$answer"
 grep -q 'model="gpt-4.1",type="input",source="usage"' "$answer" || { echo "expected tokens of gpt-4.1" >&2; exit 1; }
+curl -sS "$admin/stats/prometheus?filter=weir_redactions" | grep '^weir_redactions_total' | sed 's/^/  /' | tee "$answer"
+grep -q 'type="EMAIL".*} 1$' "$answer" || { echo "expected an e-mail address" >&2; exit 1; }
 printf '\nAll as expected.\n'

@@ -47,7 +47,7 @@ fi
 
 cat <<EOF
 
-Envoy $(.tools/envoy --version | sed -nE 's|.*/([0-9.]+)/.*|\1|p') with model-router and token-limit on $base, before a mock LLM. Try:
+Envoy $(.tools/envoy --version | sed -nE 's|.*/([0-9.]+)/.*|\1|p') with model-router, pii-redact and token-limit on $base, before a mock LLM. Try:
 
   curl -s $base/v1/chat/completions -H 'content-type: application/json' \\
     -d '{"model": "fast", "messages": [{"role": "user", "content": "Hello"}]}'

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use weir_testkit::client::Request;
 use weir_testkit::envoy::{envoy_binary, module};
-use weir_testkit::rig::{Rig, token_limit};
+use weir_testkit::rig::{Rig, pii_redact, token_limit};
 
 use crate::chat;
 use crate::schemas::{files, root};
@@ -32,6 +33,7 @@ fn plugins(value: &Value, found: &mut Vec<Value>) {
 #[test]
 fn shipped_configurations_are_loaded_by_envoy() {
     module("model_router");
+    module("pii_redact");
     module("token_limit");
     let shipped = files(&root().join("envoy"), "yaml");
     let (manifests, bootstraps): (Vec<_>, Vec<_>) = shipped
@@ -164,5 +166,37 @@ async fn the_istio_plugin_works_in_envoy() {
     assert_eq!(answer.header("x-ratelimit-limit-tokens"), Some("200000"));
     assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("599"));
     assert_eq!(rig.h1().send(chat("gpt-4o")).await.status, 401);
+    rig.envoy.assert_no_crash();
+}
+
+/// So does that of pii-redact.
+#[tokio::test]
+async fn the_istio_plugin_redacts_in_envoy() {
+    let manifest = yaml(&root().join("envoy/istio/pii-redact.yaml"));
+    let plugin = &manifest["spec"];
+    assert_eq!(plugin["pluginName"], "pii-redact");
+    // Open, it would let out what it is there to keep.
+    assert_eq!(plugin["failStrategy"], "FAIL_CLOSE");
+    let wasm = pii_redact(plugin["pluginConfig"].clone());
+    assert!(!wasm.hold);
+    let rig = Rig::start(&["openai"], |b| b.wasm(wasm)).await;
+    let request = |text: &str| {
+        let messages = json!([{"role": "user", "content": text}]);
+        Request::post("/v1/chat/completions")
+            .json(&json!({"model": "gpt-4o", "messages": messages}))
+    };
+    let answer = rig
+        .h1()
+        .send(request("mail jane.roe@example.org"))
+        .await
+        .ok();
+    assert!(
+        answer.text().contains("heard: mail jane.roe@example.org"),
+        "{answer:?}"
+    );
+    let sent = String::from_utf8(rig.upstream("openai").requests()[0].body.to_vec()).unwrap();
+    assert!(sent.contains("mail [EMAIL_1]"), "{sent}");
+    let answer = rig.h1().send(request("password: Tr0ub4dor&3")).await;
+    assert_eq!(answer.status, 400);
     rig.envoy.assert_no_crash();
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use model_router::ModelRouter;
+use pii_redact::PiiRedact;
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 use token_limit::TokenLimit;
@@ -40,6 +41,7 @@ fn filters() -> Vec<Filter> {
             "access",
             "restore_model",
         ]),
+        filter::<PiiRedact, pii_redact::config::Settings>(&["types"]),
         filter::<TokenLimit, token_limit::config::Settings>(&["limits"]),
     ]
 }
@@ -70,7 +72,15 @@ fn examples(filter: &Filter) -> Vec<(String, String)> {
         let yaml: Value = serde_yaml_ng::from_str(&text).unwrap();
         plugins(filter, &yaml, &path.display().to_string(), &mut found);
     }
+    // Other filters have settings of the same names.
+    let (all, own) = (
+        root().join("filters"),
+        root().join("filters").join(filter.name),
+    );
     for path in files(&root(), "md") {
+        if path.starts_with(&all) && !path.starts_with(&own) {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         for block in text.split("```json").skip(1) {
             let block = block.split("```").next().unwrap();
@@ -159,6 +169,18 @@ fn the_schemas_are_strict() {
         ),
         ("model-router", r#"{"identity": [{"haeder": "x"}]}"#),
         ("model-router", r#"{"on_unreadable": "drop"}"#),
+        ("pii-redact", r#"{"types": {"EMAIL": "hide"}}"#),
+        (
+            "pii-redact",
+            r#"{"types": {"EMAIL": {"action": "mask", "restor": "never"}}}"#,
+        ),
+        ("pii-redact", r#"{"types": {"EMAIL": {}}}"#),
+        ("pii-redact", r#"{"rules": [{"types": {}}]}"#),
+        (
+            "pii-redact",
+            r#"{"custom": [{"type": "A", "pattern": "x", "validator": "md5"}]}"#,
+        ),
+        ("pii-redact", r#"{"allow": [{"host": "x"}]}"#),
         ("token-limit", r#"{"limits": {}}"#),
         ("token-limit", r#"{"limits": [{"name": "a", "tokens": 1}]}"#),
         (

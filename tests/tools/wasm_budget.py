@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 # Bytes. A budget is raised in the commit that needs it, with the reason.
-# Where tokens are counted, two vocabularies make up 10.1 million of them; prices are 84,000.
+# Where tokens are counted, two vocabularies make up 10.1 million of them; prices are 84,000; the
+# detectors' table and the regular expressions of the operator's own 1.0 million.
 BUDGET = {
     "model_router.wasm": 880_000,
+    "pii_redact.wasm": 1_900_000,
     "token_limit.wasm": 11_000_000,
-    "weir.wasm": 11_500_000,
+    "weir.wasm": 12_700_000,
 }
 
 # Host functions of proxy-wasm ABI 0.2.1, all of which Envoy provides (the SDK's traits refer to

@@ -2,6 +2,7 @@
 //! be read, who sends it. Every filter must answer these alike, or a request that one of them
 //! passes over would be a way around the others.
 
+mod conditions;
 mod head;
 mod refused;
 
@@ -11,6 +12,7 @@ use weir_llm_api::{Api, Call, disguised, recognise, segments};
 use weir_policy::names::{fact, metric};
 use weir_policy::{ConfigError, Cx, Glob, Headers, Identity, IdentitySource, Level, identity};
 
+pub use conditions::{Match, MatchSettings, Subject};
 pub use head::{oddly_spelt, plain_encoding, readable, well_formed};
 pub use refused::{Refused, invalid};
 

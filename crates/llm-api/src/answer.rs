@@ -52,7 +52,7 @@ impl<'a> Answer<'a> {
             }
             Api::GeminiGenerate => gemini::answer(cursor, self, output),
             Api::BedrockConverse => bedrock::answer(cursor, self, output),
-            Api::BedrockInvoke => cursor.document(&[], |_, _| Ok(())),
+            Api::BedrockInvoke => bedrock::invoke_answer(cursor, output),
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) fn messages<'a>(
         "tools",
         "output_config",
         "output_format",
+        "metadata",
     ];
     cursor.document(FIELDS, |cursor, field| {
         match field {
@@ -46,9 +47,14 @@ pub(crate) fn messages<'a>(
             4 => request.stream = cursor.bool_or_null("stream")?,
             5 => request.tools |= tools(cursor, prompt)?,
             6 if cursor.kind()? == Kind::Object => {
-                cursor.fields(&["format"], |cursor, _| format(cursor, prompt))?;
+                cursor.fields(&["format"], |cursor, _| {
+                    request.json_answer |= format(cursor, prompt)?;
+                    Ok(())
+                })?;
             }
-            _ => format(cursor, prompt)?,
+            6 => cursor.skip().map(drop)?,
+            7 => request.json_answer |= format(cursor, prompt)?,
+            _ => leaves(cursor, Place::Label, prompt)?,
         }
         Ok(())
     })
@@ -158,6 +164,7 @@ pub(crate) fn answer<'a>(
         "message",
         "content_block",
         "delta",
+        "type",
     ];
     let mut index = 0;
     let mut events = cursor.clone();
@@ -167,6 +174,13 @@ pub(crate) fn answer<'a>(
     cursor.document(FIELDS, |cursor, field| match field {
         0..=3 => answer_field(cursor, field, answer),
         4 => objects(cursor, |cursor, at| block_of_answer(cursor, at, output)),
+        8 => {
+            let kind = cursor.string_or_skip()?.map(|kind| kind.decode());
+            if kind.is_some_and(|kind| kind == "content_block_stop") {
+                output.finish(index);
+            }
+            Ok(())
+        }
         _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
         5 => cursor.fields(FIELDS, |cursor, field| match field {
             0..=3 => answer_field(cursor, field, answer),

@@ -21,6 +21,7 @@ pub(crate) fn converse<'a>(
         "inferenceConfig",
         "toolConfig",
         "promptVariables",
+        "requestMetadata",
     ];
     cursor.document(FIELDS, |cursor, field| match field {
         0 => list(cursor, Place::Content, prompt, &mut |cursor, prompt| {
@@ -47,6 +48,7 @@ pub(crate) fn converse<'a>(
             Ok(())
         }),
         4 => leaves(cursor, Place::Content, prompt),
+        5 => leaves(cursor, Place::Label, prompt),
         _ => cursor.skip().map(drop),
     })
 }
@@ -137,6 +139,13 @@ pub(crate) fn invoke(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Done {
     let mut whole = cursor.clone();
     whole.document(&[], |_, _| Ok(()))?;
     leaves(cursor, Place::Content, prompt)
+}
+
+/// A JSON answer of InvokeModel, which is the vendor's own: string by string.
+pub(crate) fn invoke_answer(cursor: &mut Cursor<'_>, output: &mut dyn Output) -> Done {
+    let mut whole = cursor.clone();
+    whole.document(&[], |_, _| Ok(()))?;
+    leaves_of(cursor, Channel::new(0, 0, Spoken::Content), output)
 }
 
 /// A JSON answer of Converse, or the payload of one event of its stream. It names no model.

@@ -3,7 +3,7 @@
 //! Buffers' JSON, in which every field may also be written in snake case.
 
 use crate::json::{Cursor, Fault, Kind};
-use crate::output::{ahead, leaves as leaves_of, number_at, objects, piece};
+use crate::output::{ahead, finish, leaves as leaves_of, number_at, objects, piece};
 use crate::prompt::{leaves, list, open_fields, schema, text, tools};
 use crate::request::count;
 use crate::usage::Reported;
@@ -23,6 +23,7 @@ pub(crate) fn generate<'a>(
         "tools",
         "generationConfig",
         "generation_config",
+        "labels",
     ];
     const CAPS: &[&str] = &[
         "maxOutputTokens",
@@ -34,6 +35,8 @@ pub(crate) fn generate<'a>(
         "responseJsonSchema",
         "response_json_schema",
         "_responseJsonSchema",
+        "responseMimeType",
+        "response_mime_type",
     ];
     cursor.document(FIELDS, |cursor, field| match field {
         0 => contents(cursor, Place::Content, request, prompt),
@@ -42,11 +45,17 @@ pub(crate) fn generate<'a>(
             request.tools |= tools(cursor, prompt)?;
             Ok(())
         }
+        6 => leaves(cursor, Place::Label, prompt),
         _ if cursor.kind()? != Kind::Object => cursor.skip().map(drop),
         _ => cursor.fields(CAPS, |cursor, field| {
             match field {
                 0 | 1 => request.output_cap = request.output_cap.max(count(cursor)?),
                 2 | 3 => request.take_choices(cursor)?,
+                9 | 10 => {
+                    let mime = cursor.string_or_skip()?;
+                    request.json_answer |=
+                        mime.is_some_and(|mime| mime.decode() == "application/json");
+                }
                 _ if cursor.kind()? == Kind::Object => schema(cursor, prompt)?,
                 _ => cursor.skip().map(drop)?,
             }
@@ -166,13 +175,16 @@ pub(crate) fn answer<'a>(
         2 => answer.take_error(cursor),
         _ => objects(cursor, |cursor, at| {
             let index = number_at(cursor.clone(), "index").unwrap_or(at);
-            cursor.fields(&["content"], |cursor, _| match cursor.kind()? {
-                Kind::Object => cursor.fields(&["parts"], |cursor, _| {
-                    objects(cursor, |cursor, at| {
-                        part_of_answer(cursor, index, at, output)
-                    })
-                }),
-                _ => cursor.skip().map(drop),
+            cursor.fields(&["content", "finishReason"], |cursor, field| {
+                match cursor.kind()? {
+                    _ if field == 1 => finish(cursor, index, output),
+                    Kind::Object => cursor.fields(&["parts"], |cursor, _| {
+                        objects(cursor, |cursor, at| {
+                            part_of_answer(cursor, index, at, output)
+                        })
+                    }),
+                    _ => cursor.skip().map(drop),
+                }
             })
         }),
     })

@@ -14,8 +14,8 @@ mod text;
 use std::fmt;
 use std::ops::Range;
 
-pub use parts::{closed, elements, member};
-pub use text::{Text, escape};
+pub use parts::{Leaf, closed, elements, leaves, member};
+pub use text::{Places, Text, escape};
 
 /// Deepest nesting accepted; beyond it a recursive parser upstream might break.
 pub const MAX_DEPTH: u8 = 64;
@@ -125,7 +125,7 @@ impl<'a> Cursor<'a> {
         Ok(cursor)
     }
 
-    fn new(bytes: &'a [u8], strict: bool) -> Result<Self, Fault> {
+    pub(super) fn new(bytes: &'a [u8], strict: bool) -> Result<Self, Fault> {
         let text = std::str::from_utf8(bytes).map_err(|e| Fault::NotUtf8(e.valid_up_to()))?;
         if text.bytes().all(|b| b.is_ascii_whitespace()) {
             return Err(Fault::Empty);
@@ -392,6 +392,17 @@ impl<'a> Cursor<'a> {
             Kind::Null => self.word("null")?,
         }
         Ok(start..self.at)
+    }
+
+    /// Reads a number as it is written.
+    pub(crate) fn number_text(&mut self) -> Result<Text<'a>, Fault> {
+        let span = self.skip()?;
+        let raw = self.text.get(span.clone()).unwrap_or_default();
+        Ok(Text {
+            raw,
+            start: span.start,
+            escaped: false,
+        })
     }
 
     fn end(&mut self) -> Done {

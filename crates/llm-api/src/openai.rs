@@ -32,6 +32,9 @@ pub(crate) fn chat<'a>(
         "service_tier",
         "audio",
         "deferred",
+        "user",
+        "safety_identifier",
+        "metadata",
     ];
     let mut older_cap = None;
     cursor.document(FIELDS, |cursor, field| {
@@ -46,7 +49,7 @@ pub(crate) fn chat<'a>(
             5 => older_cap = count(cursor)?,
             6 => request.take_choices(cursor)?,
             7 | 8 => request.tools |= tools(cursor, prompt)?,
-            9 => format(cursor, prompt)?,
+            9 => request.json_answer = format(cursor, prompt)?,
             // What the answer is expected to be: a text of the user's, or parts of one.
             10 => content(cursor, request, prompt)?,
             11 => request.service_tier = cursor.string_or_skip()?,
@@ -54,7 +57,8 @@ pub(crate) fn chat<'a>(
                 request.audio |= cursor.kind()? == Kind::Object;
                 cursor.skip().map(drop)?;
             }
-            _ => request.detached = detached(cursor)?,
+            13 => request.detached = detached(cursor)?,
+            _ => leaves(cursor, Place::Label, prompt)?,
         }
         Ok(())
     })?;
@@ -198,6 +202,7 @@ pub(crate) fn completions<'a>(
         "max_tokens",
         "n",
         "best_of",
+        "user",
     ];
     let mut prompts = 1;
     cursor.document(FIELDS, |cursor, field| {
@@ -212,7 +217,8 @@ pub(crate) fn completions<'a>(
             4 => request.stream_options = stream_options(cursor)?,
             5 => request.output_cap = count(cursor)?,
             // `best_of` makes and bills more answers than it returns.
-            _ => request.take_choices(cursor)?,
+            6 | 7 => request.take_choices(cursor)?,
+            _ => leaves(cursor, Place::Label, prompt)?,
         }
         Ok(())
     })?;
@@ -237,8 +243,9 @@ pub(crate) fn embeddings<'a>(
     request: &mut Request<'a>,
     prompt: &mut dyn Prompt,
 ) -> Done {
-    cursor.document(&["model", "input"], |cursor, field| match field {
+    cursor.document(&["model", "input", "user"], |cursor, field| match field {
         0 => request.take_model(cursor),
+        2 => leaves(cursor, Place::Label, prompt),
         _ => strings_or_tokens(cursor, prompt),
     })
 }
@@ -259,6 +266,9 @@ pub(crate) fn responses<'a>(
         "prompt",
         "service_tier",
         "background",
+        "user",
+        "safety_identifier",
+        "metadata",
     ];
     cursor.document(FIELDS, |cursor, field| {
         match field {
@@ -273,7 +283,10 @@ pub(crate) fn responses<'a>(
             8 => request.service_tier = cursor.string_or_skip()?,
             9 => request.detached = detached(cursor)?,
             6 if cursor.kind()? == Kind::Object => {
-                cursor.fields(&["format"], |cursor, _| format(cursor, prompt))?;
+                cursor.fields(&["format"], |cursor, _| {
+                    request.json_answer = format(cursor, prompt)?;
+                    Ok(())
+                })?;
             }
             // A stored prompt: its variables are filled into it, texts or parts.
             7 if cursor.kind()? == Kind::Object => cursor.fields(&["variables"], |cursor, _| {
@@ -282,7 +295,8 @@ pub(crate) fn responses<'a>(
                 }
                 cursor.members(|cursor, _| content(cursor, request, prompt))
             })?,
-            _ => cursor.skip().map(drop)?,
+            6 | 7 => cursor.skip().map(drop)?,
+            _ => leaves(cursor, Place::Label, prompt)?,
         }
         Ok(())
     })

@@ -15,7 +15,8 @@ pub enum Spoken {
     Name,
     /// Arguments of a tool call: JSON inside a string, in a stream a fragment of it.
     Arguments,
-    /// A string inside arguments that are JSON themselves.
+    /// A string inside arguments that are JSON themselves, or the text that a tool takes instead
+    /// of arguments.
     Input,
 }
 
@@ -49,6 +50,9 @@ pub trait Output {
     /// A whole text that the pieces before it have brought already, as the last events of
     /// OpenAI's responses do.
     fn again(&mut self, _channel: Channel, _text: Text<'_>) {}
+
+    /// After this event nothing more comes of this choice.
+    fn finish(&mut self, _choice: u64) {}
 }
 
 /// For those who do not want the text.
@@ -66,6 +70,10 @@ impl Output for Again<'_> {
 
     fn again(&mut self, channel: Channel, text: Text<'_>) {
         self.0.again(channel, text);
+    }
+
+    fn finish(&mut self, choice: u64) {
+        self.0.finish(choice);
     }
 }
 
@@ -92,6 +100,22 @@ pub(crate) fn leaves(
         Kind::Array => cursor.items(|cursor| leaves(cursor, channel, output)),
         _ => piece(cursor, channel, output),
     }
+}
+
+/// Reports the end of a choice when the next value gives a reason for it. Some providers send an
+/// empty one with every event.
+pub(crate) fn finish(
+    cursor: &mut Cursor<'_>,
+    choice: u64,
+    output: &mut dyn Output,
+) -> Result<(), Fault> {
+    if cursor
+        .string_or_skip()?
+        .is_some_and(|reason| !reason.raw.is_empty())
+    {
+        output.finish(choice);
+    }
+    Ok(())
 }
 
 /// Reads each object of a list with its position in it; anything else is skipped.

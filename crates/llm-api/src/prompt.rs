@@ -21,6 +21,8 @@ pub enum Place {
     Thinking,
     /// Free text that describes a tool.
     Description,
+    /// What tells the provider of the user, or labels the request; no part of the prompt.
+    Label,
 }
 
 /// Receives the text of a request in the order in which it stands there.
@@ -30,6 +32,13 @@ pub trait Prompt {
 
     /// A piece of text.
     fn text(&mut self, place: Place, text: Text<'_>);
+
+    /// A number in the arguments of a tool call that are JSON themselves.
+    fn number(&mut self, _number: Text<'_>) {}
+
+    /// The next pieces of text stand under this key, which is none of the API's own, or under
+    /// none any more.
+    fn key(&mut self, _key: Option<Text<'_>>) {}
 
     /// A token given as its number.
     fn token(&mut self) {}
@@ -69,7 +78,7 @@ impl Prompt for PromptSize {
 
     fn text(&mut self, place: Place, text: Text<'_>) {
         // Descriptions stand in a tool, whose bytes are counted.
-        if place != Place::Description {
+        if !matches!(place, Place::Description | Place::Label) {
             self.bytes += text.decode().len() as u64;
         }
     }
@@ -94,8 +103,17 @@ pub(crate) fn leaves(
             prompt.text(place, cursor.string()?);
             Ok(())
         }
-        Kind::Object => cursor.members(|cursor, _| leaves(cursor, place, prompt)),
+        Kind::Object => cursor.members(|cursor, key| {
+            prompt.key(Some(key));
+            leaves(cursor, place, prompt)?;
+            prompt.key(None);
+            Ok(())
+        }),
         Kind::Array => cursor.items(|cursor| leaves(cursor, place, prompt)),
+        Kind::Number if place == Place::Input => {
+            prompt.number(cursor.number_text()?);
+            Ok(())
+        }
         _ => cursor.skip().map(drop),
     }
 }
@@ -159,7 +177,10 @@ pub(crate) fn unknown(
     if OPAQUE.contains(&key.decode().as_ref()) {
         return cursor.skip().map(drop);
     }
-    unknown_value(cursor, place, prompt)
+    prompt.key(Some(key));
+    unknown_value(cursor, place, prompt)?;
+    prompt.key(None);
+    Ok(())
 }
 
 fn unknown_value(
@@ -263,16 +284,22 @@ pub(crate) fn schema(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result
     Ok(())
 }
 
-/// Reports the schema in the format that is asked of the answer. Without one (`{"type":
-/// "text"}`) a format costs nothing.
-pub(crate) fn format(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result<(), Fault> {
+/// Reports the schema in the format that is asked of the answer; says whether it is JSON.
+/// Without a schema (`{"type": "text"}`) a format costs nothing.
+pub(crate) fn format(cursor: &mut Cursor<'_>, prompt: &mut dyn Prompt) -> Result<bool, Fault> {
     if cursor.kind()? != Kind::Object {
-        return cursor.skip().map(drop);
+        return cursor.skip().map(|_| false);
     }
-    cursor.members(|cursor, _| match cursor.kind()? {
+    let mut json = false;
+    cursor.members(|cursor, key| match cursor.kind()? {
         Kind::Object => schema(cursor, prompt),
+        Kind::String if key.raw == "type" => {
+            json = cursor.string()?.decode().starts_with("json");
+            Ok(())
+        }
         _ => cursor.skip().map(drop),
-    })
+    })?;
+    Ok(json)
 }
 
 /// Reports the `description` and `title` strings below the next value. Names, enum values and

@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub images: bool,
     /// Whether there is audio, or is to be in the answer.
     pub audio: bool,
+    /// Whether the answer is to be JSON: its content is then JSON inside a string.
+    pub json_answer: bool,
     /// Just behind the opening brace: where a field can be inserted.
     pub insert_at: usize,
     /// Whether the object has any member, so that an inserted one needs a comma.

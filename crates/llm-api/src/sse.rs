@@ -24,6 +24,10 @@ pub trait Sink {
     /// The JSON object of an event: says what becomes of the event.
     fn data(&mut self, json: &[u8]) -> Fate;
 
+    /// Data that is no JSON object has begun, `[DONE]` most often. Nothing of its event has been
+    /// passed, so that what belongs before it can be.
+    fn word(&mut self) {}
+
     /// `[DONE]`, which has been passed.
     fn done(&mut self) {}
 
@@ -39,6 +43,8 @@ pub enum Fate {
     /// It passes with these edits to its JSON, in order. One that would reach over a line end of
     /// the event is not made.
     Edit(Vec<Edit>),
+    /// These bytes, whole events, pass before it; then it passes with these edits.
+    Insert(Vec<u8>, Vec<Edit>),
     /// It is left out, from its first field to the blank line behind it.
     Drop,
 }
@@ -172,6 +178,11 @@ impl Reader {
         self.release(&[], sink);
     }
 
+    /// Whether the last event is over: an event could begin here.
+    pub fn is_between_events(&self) -> bool {
+        self.line == Line::Start && self.event == Event::New && self.held.is_empty()
+    }
+
     /// Whether bytes are held back.
     pub fn is_holding(&self) -> bool {
         !self.held.is_empty()
@@ -278,6 +289,7 @@ impl Reader {
                         self.event = Event::Json;
                         self.nesting = Nesting::default();
                     } else {
+                        sink.word();
                         self.release(&[], sink);
                         self.event = Event::Word;
                     }
@@ -316,6 +328,10 @@ impl Reader {
             match fate {
                 Fate::Pass => self.release(&[], sink),
                 Fate::Edit(edits) => self.release(&self.brought_home(edits), sink),
+                Fate::Insert(before, edits) => {
+                    sink.pass(&before);
+                    self.release(&self.brought_home(edits), sink);
+                }
                 Fate::Drop => {
                     self.event = Event::Dropped;
                     self.held.clear();
@@ -416,7 +432,8 @@ impl Nesting {
 mod tests {
     use super::*;
 
-    /// Makes the value of `m` longer, leaves out events with a `drop`, and keeps what it saw.
+    /// Makes the value of `m` longer, leaves out events with a `drop`, puts one in before those
+    /// with a `late` and before words, and keeps what it saw.
     #[derive(Default)]
     struct Probe {
         out: Vec<u8>,
@@ -433,10 +450,20 @@ mod tests {
             let fate = match text.find("\"m\":\"x\"") {
                 Some(at) => Fate::Edit(vec![Edit::new(at + 5..at + 6, "LONG")]),
                 None if text.contains("drop") => Fate::Drop,
+                None if text.contains("late") => {
+                    let at = text.find("1").unwrap();
+                    Fate::Insert(b"IN;".to_vec(), vec![Edit::new(at..at + 1, "22")])
+                }
                 None => Fate::Pass,
             };
             self.seen.push(text);
             fate
+        }
+
+        fn word(&mut self) {
+            if self.seen.iter().any(|seen| seen.contains("held")) {
+                self.pass(b"REST;");
+            }
         }
 
         fn done(&mut self) {
@@ -509,6 +536,16 @@ mod tests {
         ),
         ("data: {\"drop\":1}", "", &["{\"drop\":1}"]),
         (
+            "data: {}\n\n: ping\nevent: e\nid: 7\ndata: {\"late\":1}\n\n",
+            "data: {}\n\n: ping\nIN;event: e\nid: 7\ndata: {\"late\":22}\n\n",
+            &["{}", "{\"late\":1}"],
+        ),
+        (
+            "data: {\"held\":1}\n\nid: 7\ndata: [DONE]\n\n",
+            "data: {\"held\":1}\n\nREST;id: 7\ndata: [DONE]\n\n",
+            &["{\"held\":1}", "DONE"],
+        ),
+        (
             "data: {\"drop\":1}\n\n\n\ndata: {}\n\n",
             "\n\ndata: {}\n\n",
             &["{\"drop\":1}", "{}"],
@@ -556,6 +593,24 @@ mod tests {
             assert_eq!(seen, ["OVER", "{\"m\":\"x\"}"]);
             assert!(out.ends_with("data: {\"m\":\"LONG\"}\n\n"));
             assert_eq!(out.len(), input.len() + 3);
+        }
+    }
+
+    #[test]
+    fn an_event_can_begin_between_events_alone() {
+        let (mut reader, mut probe) = (Reader::new(64), Probe::default());
+        assert!(reader.is_between_events());
+        for (chunk, between) in [
+            ("data: {}", false),
+            ("\n", false),
+            ("\n", true),
+            (": ping", false),
+            ("\n", true),
+            ("event: x\n", false),
+            ("data: [DONE]\r\r", true),
+        ] {
+            reader.feed(chunk.as_bytes(), &mut probe);
+            assert_eq!(reader.is_between_events(), between, "after {chunk:?}");
         }
     }
 

@@ -25,6 +25,6 @@ pub use asked::Asked;
 pub use held::{Held, Limited, reserve};
 pub use memory::Memory;
 pub use models::{ModelSettings, Models, bounded, label_value};
-pub use share::{MatchSettings, Part, Share, Subject};
+pub use share::{Part, Share, Subject};
 pub use spent::{AnswerCounter, Source, Spent};
 pub use window::Windowed;

@@ -34,6 +34,7 @@ impl Prompt for Counter {
             Place::Name => self.prompt.name(&text.decode()),
             // It stands in a tool, whose bytes are counted.
             Place::Description => {}
+            Place::Label => {}
             Place::Role
             | Place::System
             | Place::Content

@@ -1,37 +1,11 @@
 //! Which requests a limit is for, and whose share of it they use.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use weir_intake::{OnMissingIdentity, Refused};
+use weir_intake::{Match, MatchSettings, OnMissingIdentity, Refused};
 use weir_llm_api::Api;
-use weir_policy::config::{OneOrMany, unique_map};
 use weir_policy::identity::header_name;
 use weir_policy::names::fact;
-use weir_policy::{ConfigError, Cx, Glob, Headers, Identity, Owner};
-
-/// Conditions on a request.
-#[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct MatchSettings {
-    /// The model, by the name sent to the upstream or the one the caller asked for.
-    #[serde(default)]
-    pub model: OneOrMany<Glob>,
-    /// The caller.
-    #[serde(default)]
-    pub identity: OneOrMany<Glob>,
-    /// The API.
-    #[serde(default)]
-    pub api: OneOrMany<Api>,
-    /// The provider model-router chose.
-    #[serde(default)]
-    pub provider: OneOrMany<Glob>,
-    /// Request headers, by name; the value is a glob.
-    #[serde(default, deserialize_with = "unique_map")]
-    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Glob>"))]
-    pub headers: BTreeMap<String, Glob>,
-}
+use weir_policy::{ConfigError, Cx, Headers, Identity, Owner};
 
 /// A part of what makes an owner.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,11 +29,7 @@ pub enum Part {
 /// Which requests, and whose share.
 #[derive(Debug)]
 pub struct Share {
-    model: OneOrMany<Glob>,
-    identity: OneOrMany<Glob>,
-    api: OneOrMany<Api>,
-    provider: OneOrMany<Glob>,
-    headers: Vec<(String, Glob)>,
+    matches: Match,
     per: Vec<Part>,
     on_missing_identity: OnMissingIdentity,
     /// Only tried out: refuses nobody.
@@ -75,8 +45,8 @@ pub struct Subject<'a> {
     pub identity: Option<&'a Identity>,
     /// The request's headers, as far as any limit looks at them.
     pub headers: &'a Headers,
-    /// The model as it is sent, and as it was asked for, in lower case: providers differ in whether
-    /// case counts, and a limit must not be got around by it.
+    /// The model as it is sent, in lower case: providers differ in whether case counts, and a limit
+    /// must not be got around by it.
     folded: String,
     asked: String,
     provider: String,
@@ -99,7 +69,7 @@ impl<'a> Subject<'a> {
             identity,
             headers,
             folded: model.trim().to_lowercase(),
-            asked: told(fact::MODEL).trim().to_lowercase(),
+            asked: told(fact::MODEL),
             provider: told(fact::PROVIDER),
             route: String::from_utf8_lossy(&route.unwrap_or_default()).into_owned(),
         }
@@ -129,19 +99,9 @@ impl Share {
         if (1..per.len()).any(|i| per.iter().take(i).any(|part| Some(part) == per.get(i))) {
             return Err(at("per", "the same stands there twice".to_owned()));
         }
-        let mut headers = Vec::new();
-        for (name, glob) in matches.headers {
-            let name = header_name(&name).map_err(|e| at("match.headers", e))?;
-            headers.push((name, glob));
-        }
         per.sort();
-        let model = matches.model.0.iter().map(|glob| folded(glob, place));
         Ok(Self {
-            model: OneOrMany(model.collect::<Result<_, _>>()?),
-            identity: matches.identity,
-            api: matches.api,
-            provider: matches.provider,
-            headers,
+            matches: Match::new(matches, place)?,
             per,
             on_missing_identity,
             shadow,
@@ -150,7 +110,7 @@ impl Share {
 
     /// The request headers it looks at.
     pub fn headers(&self) -> Vec<String> {
-        let matched = self.headers.iter().map(|(name, _)| name.clone());
+        let matched = self.matches.headers().map(str::to_owned);
         let counted = self.per.iter().filter_map(|part| match part {
             Part::Header(name) => Some(name.clone()),
             _ => None,
@@ -163,10 +123,18 @@ impl Share {
     /// # Errors
     /// The refusal of a caller who has no identity and needs one, or of an ambiguous header.
     pub fn owner(&self, subject: &Subject<'_>) -> Result<Option<Owner>, Refused> {
-        if !self.holds_but_for_identity(subject) {
+        let conditions = weir_intake::Subject {
+            api: subject.api,
+            asked: &subject.asked,
+            model: &subject.folded,
+            provider: &subject.provider,
+            identity: subject.identity,
+            headers: subject.headers,
+        };
+        if !self.matches.holds_but_for_identity(&conditions) {
             return Ok(None);
         }
-        let by_identity = !self.identity.0.is_empty();
+        let by_identity = self.matches.is_by_identity();
         let stand_in;
         let identity = match subject.identity {
             Some(identity) => Some(identity),
@@ -181,7 +149,7 @@ impl Share {
             }
             None => None,
         };
-        if by_identity && !identity.is_some_and(|i| any(&self.identity, &[i.as_str()])) {
+        if !self.matches.is_for(identity) {
             return Ok(None);
         }
         let identity = identity.map_or("", Identity::as_str).as_bytes();
@@ -208,29 +176,4 @@ impl Share {
         }
         Ok(Some(Owner::of_bytes(parts)))
     }
-
-    fn holds_but_for_identity(&self, subject: &Subject<'_>) -> bool {
-        any(&self.model, &[&subject.folded, &subject.asked])
-            && any(&self.provider, &[&subject.provider])
-            && (self.api.0.is_empty() || self.api.0.contains(&subject.api))
-            && self.headers.iter().all(|(name, glob)| {
-                let mut values = subject.headers.all(name);
-                values.any(|v| std::str::from_utf8(v).is_ok_and(|v| glob.matches(v)))
-            })
-    }
-}
-
-/// A pattern for names in lower case.
-fn folded(glob: &Glob, place: &str) -> Result<Glob, ConfigError> {
-    Glob::new(&glob.as_str().to_lowercase())
-        .map_err(|e| ConfigError::at(format!("{place}.match.model"), e))
-}
-
-/// Whether a list of conditions is empty or one of them holds.
-fn any(globs: &OneOrMany<Glob>, names: &[&str]) -> bool {
-    globs.0.is_empty()
-        || globs
-            .0
-            .iter()
-            .any(|glob| names.iter().any(|name| glob.matches(name)))
 }

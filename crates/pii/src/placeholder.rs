@@ -165,7 +165,8 @@ impl fmt::Debug for HashKey {
 ///
 /// let restorer = placeholders.into_restorer();
 /// let content = Channel { content: true, depth: Depth::Text };
-/// let restored = restorer.whole(content, b"[EMAIL_2] it is, not [EMAIL_1].");
+/// let mut room = 1000;
+/// let restored = restorer.whole(content, &mut room, b"[EMAIL_2] it is, not [EMAIL_1].");
 /// assert_eq!(restored.as_deref(), Some(&b"Ada@x.org it is, not [EMAIL_1]."[..]));
 /// # Ok::<_, BadName>(())
 /// ```
@@ -174,12 +175,17 @@ pub struct Placeholders {
     /// What looks like a placeholder in the request itself, folded, without the brackets.
     noted: BTreeSet<Box<str>>,
     types: Types,
+    /// Values that stay as they are, by type.
+    left: Left,
     /// Every hashed placeholder, to see clashes.
     hashed: BTreeSet<Rc<str>>,
     values: usize,
     always: Vec<Live>,
     content_only: Vec<Live>,
 }
+
+/// Names and normalised values.
+pub(crate) type Left = BTreeSet<(Box<str>, Box<str>)>;
 
 /// By name.
 pub(crate) type Types = BTreeMap<Rc<str>, Type>;
@@ -253,9 +259,23 @@ impl Placeholders {
         written
     }
 
+    /// The placeholder that a value of this type already has.
+    pub fn known(&self, name: &str, normalised: &str) -> Option<&str> {
+        let of_type = self.types.get(name)?;
+        of_type.placeholders.get(normalised).map(AsRef::as_ref)
+    }
+
+    /// Takes note of a value that stays in the request as it is, so that it is known as
+    /// [`Restorer::brought`] by it.
+    pub fn leave(&mut self, name: &str, normalised: &str) {
+        if self.left.len() < Self::MAX {
+            self.left.insert((name.into(), normalised.into()));
+        }
+    }
+
     /// What restores these values in the answer, once the request is done.
     pub fn into_restorer(self) -> Restorer {
-        Restorer::new(self.types, self.always, self.content_only)
+        Restorer::new(self.types, self.left, self.always, self.content_only)
     }
 }
 

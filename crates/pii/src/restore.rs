@@ -15,6 +15,7 @@
 
 mod escape;
 
+use std::fmt;
 use std::mem;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -22,7 +23,7 @@ use std::rc::Rc;
 use memchr::memchr2;
 
 use self::escape::{Cut, character, escaped};
-use crate::placeholder::{Fold, Step, Types};
+use crate::placeholder::{Fold, Left, Step, Types};
 
 /// What a string of the answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,11 @@ impl Carry {
         }
     }
 
+    /// Whether something is held back.
+    pub fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// What is still held back when the channel ends: raw contents for a last delta, most often
     /// empty. Nothing in it is a placeholder.
     pub fn finish(self) -> Vec<u8> {
@@ -85,26 +91,44 @@ impl Live {
     }
 }
 
+impl fmt::Debug for Restorer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Restorer")
+    }
+}
+
 /// Puts the values of one exchange back into its answer. Made by
 /// [`Placeholders::into_restorer`](crate::Placeholders::into_restorer).
 pub struct Restorer {
     /// What the request brought.
     brought: Types,
+    left: Left,
     /// In the order of their folded bytes, as is the next.
     always: Vec<Live>,
     content_only: Vec<Live>,
 }
 
 impl Restorer {
-    pub(crate) fn new(brought: Types, mut always: Vec<Live>, mut content_only: Vec<Live>) -> Self {
+    pub(crate) fn new(
+        brought: Types,
+        left: Left,
+        mut always: Vec<Live>,
+        mut content_only: Vec<Live>,
+    ) -> Self {
         for list in [&mut always, &mut content_only] {
             list.sort_unstable_by(|a, b| a.folded().cmp(b.folded()));
         }
         Self {
             brought,
+            left,
             always,
             content_only,
         }
+    }
+
+    /// Whether there is nothing to put back.
+    pub fn is_idle(&self) -> bool {
+        self.always.is_empty() && self.content_only.is_empty()
     }
 
     /// Whether the request itself brought this value of the type `name`, restored or not, and it
@@ -112,11 +136,15 @@ impl Restorer {
     pub fn brought(&self, name: &str, normalised: &str) -> bool {
         let of_type = self.brought.get(name);
         of_type.is_some_and(|known| known.placeholders.contains_key(normalised))
+            || self.left.contains(&(name.into(), normalised.into()))
     }
 
     /// Takes the raw contents of a delta's string; returns what is to stand there instead, or
     /// `None` when it stays as it is.
-    pub fn push(&self, carry: &mut Carry, raw: &[u8]) -> Option<Vec<u8>> {
+    ///
+    /// `room` is by how many bytes the answer may still grow; a placeholder whose value needs
+    /// more stays, for an answer that repeats one without end would else have none.
+    pub fn push(&self, carry: &mut Carry, room: &mut usize, raw: &[u8]) -> Option<Vec<u8>> {
         let mut joined = mem::take(&mut carry.held);
         let fresh = joined.is_empty();
         let bytes = if fresh {
@@ -126,7 +154,7 @@ impl Restorer {
             &joined
         };
         let mut out = Vec::new();
-        let Scanned { done, free } = self.scan(carry.channel, bytes, &mut out);
+        let Scanned { done, free } = self.scan(carry.channel, bytes, room, &mut out);
         if fresh && done == 0 && free == bytes.len() {
             return None;
         }
@@ -136,10 +164,10 @@ impl Restorer {
     }
 
     /// Takes the raw contents of a whole string; returns what is to stand there instead, or
-    /// `None` when it stays as it is.
-    pub fn whole(&self, channel: Channel, raw: &[u8]) -> Option<Vec<u8>> {
+    /// `None` when it stays as it is. `room` is that of [`Restorer::push`].
+    pub fn whole(&self, channel: Channel, room: &mut usize, raw: &[u8]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        let Scanned { done, .. } = self.scan(channel, raw, &mut out);
+        let Scanned { done, .. } = self.scan(channel, raw, room, &mut out);
         if done == 0 {
             return None;
         }
@@ -148,7 +176,7 @@ impl Restorer {
     }
 
     /// Writes everything up to the end of the last placeholder.
-    fn scan(&self, channel: Channel, raw: &[u8], out: &mut Vec<u8>) -> Scanned {
+    fn scan(&self, channel: Channel, raw: &[u8], room: &mut usize, out: &mut Vec<u8>) -> Scanned {
         let levels = channel.depth.levels();
         let start = Candidate {
             fold: Fold::default(),
@@ -185,9 +213,20 @@ impl Restorer {
             let inside = raw.get(at..).unwrap_or_default();
             match start.clone().read(inside, levels) {
                 Read::Placeholder(live, length) => {
-                    out.extend_from_slice(raw.get(done..open).unwrap_or_default());
-                    out.extend_from_slice(escaped(&live.original, levels).as_bytes());
                     at += length;
+                    let replaced = at - open;
+                    // Escapes only make a value longer: one that is too long is not escaped.
+                    if live.original.len() > replaced.saturating_add(*room) {
+                        continue;
+                    }
+                    let value = escaped(&live.original, levels);
+                    let grown = value.len().saturating_sub(replaced);
+                    let Some(left) = room.checked_sub(grown) else {
+                        continue;
+                    };
+                    *room = left;
+                    out.extend_from_slice(raw.get(done..open).unwrap_or_default());
+                    out.extend_from_slice(value.as_bytes());
                     done = at;
                 }
                 Read::Unfinished => break open,

@@ -117,7 +117,9 @@ fn clashing_hashes_grow() {
         depth: Depth::Text,
     };
     for (placeholder, value) in of.iter().filter(|(p, _)| p.len() > 11 || p.contains('2')) {
-        let restored = restorer.whole(content, placeholder.as_bytes()).unwrap();
+        let restored = restorer
+            .whole(content, &mut { usize::MAX }, placeholder.as_bytes())
+            .unwrap();
         assert_eq!(restored, value.as_bytes(), "{placeholder}");
     }
 }
@@ -154,4 +156,25 @@ fn too_many_values_get_no_placeholder_of_their_own() {
     }
     assert_eq!(placeholders.of(&id, "0", "0"), "[ID_65536]");
     assert_eq!(full.of(&id, "0", "0"), "[ID]");
+}
+
+#[test]
+fn what_stays_is_known_as_brought() {
+    let email = Mark::new("EMAIL", Naming::Numbered, Restore::Never).unwrap();
+    let mut placeholders = Placeholders::default();
+    assert_eq!(placeholders.known("EMAIL", "a@x.org"), None);
+    placeholders.of(&email, "a@x.org", "A@x.org");
+    placeholders.leave("CARD", "4111");
+    assert_eq!(placeholders.known("EMAIL", "a@x.org"), Some("[EMAIL_1]"));
+    assert_eq!(placeholders.known("CARD", "4111"), None);
+    let restorer = placeholders.into_restorer();
+    for (name, value, brought) in [
+        ("EMAIL", "a@x.org", true),
+        ("EMAIL", "4111", false),
+        ("CARD", "4111", true),
+        ("CARD", "a@x.org", false),
+    ] {
+        assert_eq!(restorer.brought(name, value), brought, "{name} {value}");
+    }
+    assert!(restorer.is_idle());
 }

@@ -41,10 +41,12 @@ pub mod fact {
     pub const TTFT_MS: &str = "ttft_ms";
     /// `true` when the caller asked for a stream.
     pub const STREAM: &str = "stream";
-    /// `allowed`, `denied`, `blocked`, `limited`, or `shadow_…` of one of them.
+    /// `allowed`, `denied`, `blocked`, `limited`, or `shadow_…` of what would have been done.
     pub const VERDICT: &str = "verdict";
     /// The name of the rule that decided.
     pub const RULE: &str = "rule";
+    /// Personal data and secrets found in the request, by type: `EMAIL=2,CARD=1`.
+    pub const REDACTED: &str = "redacted";
 }
 
 /// Default names of the headers that carry routing facts to Envoy's routes.
@@ -93,6 +95,9 @@ pub mod metric {
     pub const COST_PICOUSD: &str = "weir_cost_picousd_total";
     /// Counter: requests for models that have no price, by api and provider.
     pub const UNPRICED: &str = "weir_unpriced_requests_total";
+    /// Counter: values of personal data and secrets found, by rule, type, action (`shadow_…` of one
+    /// that was only tried out) and direction.
+    pub const REDACTIONS: &str = "weir_redactions_total";
     /// Counter: answers whose usage was missing or made no sense, by filter, api and fault.
     pub const USAGE_FAULTS: &str = "weir_usage_faults_total";
     /// Counter: owners that got a slot of a limit, by filter, rule and placement (`claimed`: a

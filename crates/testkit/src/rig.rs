@@ -37,6 +37,7 @@ const FACTS: &[&str] = &[
     "ttft_ms",
     "verdict",
     "rule",
+    "redacted",
 ];
 
 /// Labels of the suite's metrics.
@@ -53,6 +54,7 @@ const LABELS: &[&str] = &[
     "source",
     "fault",
     "placement",
+    "action",
 ];
 
 impl Rig {
@@ -188,6 +190,16 @@ pub fn token_limit(config: Value) -> Wasm {
         hold: config["hold"] == true,
         config,
         ..Wasm::new("weir.token-limit", crate::envoy::module("token_limit"))
+    }
+}
+
+/// pii-redact with this configuration.
+pub fn pii_redact(config: Value) -> Wasm {
+    Wasm {
+        root_id: "pii-redact".to_owned(),
+        hold: config["hold"] == true,
+        config,
+        ..Wasm::new("weir.pii-redact", crate::envoy::module("pii_redact"))
     }
 }
 

@@ -2,7 +2,8 @@
 //! plugin's `root_id` says which filter it is.
 
 pub use model_router::ModelRouter;
+pub use pii_redact::PiiRedact;
 pub use token_limit::TokenLimit;
 
 #[cfg(target_arch = "wasm32")]
-weir_wasm_host::bundle!(ModelRouter, TokenLimit);
+weir_wasm_host::bundle!(ModelRouter, PiiRedact, TokenLimit);

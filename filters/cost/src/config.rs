@@ -6,8 +6,8 @@ mod usd;
 use std::rc::Rc;
 
 use serde::Deserialize;
-use weir_intake::{ApiPath, Intake, OnMissingIdentity, OnUnreadable};
-use weir_metering::{MatchSettings, ModelSettings, Models, Part};
+use weir_intake::{ApiPath, Intake, MatchSettings, OnMissingIdentity, OnUnreadable};
+use weir_metering::{ModelSettings, Models, Part};
 use weir_policy::config::OneOrMany;
 use weir_policy::{Glob, IdentitySource};
 

@@ -5,8 +5,8 @@ mod check;
 use std::rc::Rc;
 
 use serde::Deserialize;
-use weir_intake::{ApiPath, Intake, OnMissingIdentity, OnUnreadable};
-use weir_metering::{MatchSettings, ModelSettings, Models, Part};
+use weir_intake::{ApiPath, Intake, MatchSettings, OnMissingIdentity, OnUnreadable};
+use weir_metering::{ModelSettings, Models, Part};
 use weir_policy::IdentitySource;
 
 use crate::limit::Limit;

@@ -1,6 +1,6 @@
 //! Parts of a document, found from outside.
 
-use super::{Cursor, Kind, Span};
+use super::{Cursor, Fault, Kind, Span, Text};
 
 /// Where the elements of a list stand, the last of them perhaps cut off; none when `json` is no
 /// list.
@@ -22,6 +22,51 @@ pub fn elements(json: &[u8]) -> Option<Vec<Span>> {
         skipped.map(drop)
     });
     Some(elements)
+}
+
+/// A value that holds no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaf<'a> {
+    /// A string.
+    String(Text<'a>),
+    /// A number as it is written.
+    Number(Text<'a>),
+}
+
+/// Reports the strings and numbers of any JSON text, each with the key of the member it is, or
+/// is in a list of.
+///
+/// # Errors
+/// What makes it other than one JSON text; then nothing has been reported.
+pub fn leaves<'a>(
+    json: &'a [u8],
+    leaf: &mut dyn FnMut(Option<Text<'a>>, Leaf<'a>),
+) -> Result<(), Fault> {
+    let mut cursor = Cursor::new(json, false)?;
+    let mut whole = cursor.clone();
+    whole.skip()?;
+    whole.end()?;
+    leaves_below(&mut cursor, None, leaf)
+}
+
+fn leaves_below<'a>(
+    cursor: &mut Cursor<'a>,
+    key: Option<Text<'a>>,
+    leaf: &mut dyn FnMut(Option<Text<'a>>, Leaf<'a>),
+) -> Result<(), Fault> {
+    match cursor.kind()? {
+        Kind::Object => cursor.members(|cursor, key| leaves_below(cursor, Some(key), leaf)),
+        Kind::Array => cursor.items(|cursor| leaves_below(cursor, key, leaf)),
+        Kind::String => {
+            leaf(key, Leaf::String(cursor.string()?));
+            Ok(())
+        }
+        Kind::Number => {
+            leaf(key, Leaf::Number(cursor.number_text()?));
+            Ok(())
+        }
+        _ => cursor.skip().map(drop),
+    }
 }
 
 /// Where the member of an object stands whose value is at `value`, with the comma that goes with
@@ -98,10 +143,10 @@ mod tests {
             ("[{},", Some(vec!["{}"])),
         ] {
             let found = elements(json.as_bytes());
-            let found: Option<Vec<_>> = found.map(|spans| {
+            let found: Option<Vec<&str>> = found.map(|spans| {
                 spans
                     .into_iter()
-                    .map(|span| json.get(span).unwrap())
+                    .filter_map(|span| json.get(span))
                     .collect()
             });
             assert_eq!(found, expected, "{json}");
@@ -122,6 +167,25 @@ mod tests {
             let found = found.unwrap_or_else(|| panic!("cut at {at}"));
             assert!("plain é \\ é 🦀 end".starts_with(&found), "{at}: {found}");
             assert!(at > 12 || found.len() == at - 6, "{at}: {found}");
+        }
+    }
+
+    #[test]
+    fn leaves_have_the_key_they_stand_under() {
+        let json = r#" {"a": ["x\u0040", {"b": -1.5e3}, true], "c": {"": null}, "d": "y"} "#;
+        let mut found = Vec::new();
+        let mut note = |key: Option<Text<'_>>, leaf: Leaf<'_>| {
+            let (Leaf::String(text) | Leaf::Number(text)) = leaf;
+            assert_eq!(json.get(text.span()), Some(text.raw));
+            found.push((key.map(|k| k.raw.to_owned()), text.decode().into_owned()));
+        };
+        leaves(json.as_bytes(), &mut note).unwrap();
+        let expected = [("a", "x@"), ("b", "-1.5e3"), ("d", "y")];
+        let expected = expected.map(|(key, leaf)| (Some(key.to_owned()), leaf.to_owned()));
+        assert_eq!(found, expected);
+        for json in ["", "{", "[1] 2", r#"{"a": "b"} x"#, r#"["a", tru]"#] {
+            let nothing = leaves(json.as_bytes(), &mut |_, leaf| panic!("{json}: {leaf:?}"));
+            assert!(nothing.is_err(), "{json}");
         }
     }
 

@@ -30,6 +30,15 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Where in the document the bytes of the decoded text stand.
+    pub fn places(&self) -> Places<'a> {
+        Places {
+            rest: self.raw,
+            raw: self.start,
+            decoded: 0,
+        }
+    }
+
     /// Whether an escape in it stands for half a character.
     pub fn has_lone_surrogate(&self) -> bool {
         // serde_json refuses exactly these in a string that is otherwise valid.
@@ -43,33 +52,80 @@ fn unescape(raw: &str) -> String {
     let mut rest = raw;
     while let Some((plain, after)) = rest.split_once('\\') {
         text.push_str(plain);
-        let mut chars = after.chars();
-        let escape = chars.next().unwrap_or('\\');
-        rest = chars.as_str();
-        let decoded = match escape {
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => {
-                let (unit, after) = hex4(rest);
-                rest = after;
-                match (unit, rest.strip_prefix("\\u").map(hex4)) {
-                    (high @ 0xd800..0xdc00, Some((low @ 0xdc00..0xe000, after))) => {
-                        rest = after;
-                        let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-                        char::from_u32(code).unwrap_or('\u{fffd}')
-                    }
-                    _ => char::from_u32(unit).unwrap_or('\u{fffd}'),
-                }
-            }
-            other => other,
-        };
+        let (decoded, after) = escaped_char(after);
+        rest = after;
         text.push(decoded);
     }
     text.push_str(rest);
     text
+}
+
+/// The character that the escape behind a backslash stands for, and what comes after it.
+fn escaped_char(after: &str) -> (char, &str) {
+    let mut chars = after.chars();
+    let escape = chars.next().unwrap_or('\\');
+    let rest = chars.as_str();
+    let decoded = match escape {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => {
+            let (unit, rest) = hex4(rest);
+            return match (unit, rest.strip_prefix("\\u").map(hex4)) {
+                (high @ 0xd800..0xdc00, Some((low @ 0xdc00..0xe000, after))) => {
+                    let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+                    (char::from_u32(code).unwrap_or('\u{fffd}'), after)
+                }
+                _ => (char::from_u32(unit).unwrap_or('\u{fffd}'), rest),
+            };
+        }
+        other => other,
+    };
+    (decoded, rest)
+}
+
+/// Finds where the characters of a decoded text stand in the string as written.
+///
+/// It goes forwards only, so that all the places of a text are found in one pass.
+#[derive(Clone, Debug)]
+pub struct Places<'a> {
+    rest: &'a str,
+    /// The first byte of `rest` in the document, and in the decoded text.
+    raw: usize,
+    decoded: usize,
+}
+
+impl Places<'_> {
+    /// Where in the document stands what begins here in the decoded text, or where the text ends.
+    /// `decoded` is a place between characters, and not before the last one asked for.
+    pub fn raw(&mut self, decoded: usize) -> usize {
+        while self.decoded < decoded {
+            // Not further than need be: many places in a long text must not make many searches.
+            let wanted = decoded - self.decoded;
+            let ahead = self.rest.as_bytes();
+            let ahead = ahead.get(..wanted).unwrap_or(ahead);
+            let plain = ahead.iter().position(|&b| b == b'\\');
+            let plain = plain.unwrap_or(ahead.len());
+            if plain > 0 {
+                self.pass(plain, plain);
+                continue;
+            }
+            let Some(after) = self.rest.strip_prefix('\\') else {
+                break;
+            };
+            let (c, after) = escaped_char(after);
+            self.pass(self.rest.len() - after.len(), c.len_utf8());
+        }
+        self.raw
+    }
+
+    fn pass(&mut self, raw: usize, decoded: usize) {
+        self.rest = self.rest.get(raw..).unwrap_or_default();
+        self.raw += raw;
+        self.decoded += decoded;
+    }
 }
 
 fn hex4(text: &str) -> (u32, &str) {
@@ -85,4 +141,38 @@ pub fn escape(text: &str) -> String {
         .and_then(|q| q.strip_suffix('"'))
         .unwrap_or_default()
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_is_found_where_it_is_written() {
+        for raw in [
+            "plain",
+            "é\\n\\u0040x\\/\\\\",
+            "\\ud83d\\ude80🚀\\u00e9\\ud83d",
+            "\\\"",
+            "",
+        ] {
+            let text = Text {
+                raw,
+                start: 7,
+                escaped: true,
+            };
+            let decoded = text.decode();
+            let mut places = text.places();
+            let mut again = String::new();
+            for (at, c) in decoded.char_indices() {
+                let start = places.clone().raw(at) - 7;
+                let end = places.raw(at + c.len_utf8()) - 7;
+                let piece = raw.get(start..end).unwrap();
+                assert_eq!(unescape(piece), c.to_string(), "{raw} at {at}");
+                again.push_str(piece);
+            }
+            assert_eq!(again, raw);
+            assert_eq!(places.raw(usize::MAX), 7 + raw.len(), "{raw}");
+        }
+    }
 }

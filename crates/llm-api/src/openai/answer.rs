@@ -2,7 +2,7 @@
 //! Source: OpenAI's OpenAPI description and the types of its Python SDK.
 
 use crate::json::{Cursor, Fault, Kind};
-use crate::output::{Again, ahead, leaves, number_at, objects, piece};
+use crate::output::{Again, ahead, finish, leaves, number_at, objects, piece};
 use crate::usage::Reported;
 use crate::{Answer, Channel, Output, Spoken};
 
@@ -30,7 +30,11 @@ pub(crate) fn answer<'a>(
 /// A choice: its `message`, its `delta`, or the `text` of a completion.
 fn choice(cursor: &mut Cursor<'_>, at: u64, output: &mut dyn Output) -> Done {
     let index = number_at(cursor.clone(), "index").unwrap_or(at);
-    cursor.fields(&["delta", "message", "text"], |cursor, field| {
+    const FIELDS: &[&str] = &["delta", "message", "text", "finish_reason"];
+    cursor.fields(FIELDS, |cursor, field| {
+        if field == 3 {
+            return finish(cursor, index, output);
+        }
         if field < 2 && cursor.kind()? == Kind::Object {
             return spoken(cursor, index, output);
         }
@@ -171,6 +175,8 @@ impl Event {
                         Spoken::Refusal
                     } else if kind.contains("arguments") {
                         Spoken::Arguments
+                    } else if kind.contains("tool_call_input") {
+                        Spoken::Input
                     } else if kind.contains("reasoning") {
                         Spoken::Reasoning
                     } else {
@@ -199,6 +205,7 @@ fn output_item(cursor: &mut Cursor<'_>, item: u64, output: &mut dyn Output) -> D
             1 => Spoken::Reasoning,
             2 => Spoken::Name,
             3 => Spoken::Arguments,
+            4 => Spoken::Input,
             _ => Spoken::Content,
         };
         if field < 2 {

@@ -187,7 +187,7 @@ proptest! {
 
         let whole = deltas.concat();
         let changed = (whole != expected).then(|| expected.into_bytes());
-        prop_assert_eq!(restorer.whole(channel, whole.as_bytes()), changed, "{:?}", whole);
+        prop_assert_eq!(restorer.whole(channel, &mut { usize::MAX }, whole.as_bytes()), changed, "{:?}", whole);
     }
 
     /// What is held back is always what would become a placeholder if the right end came.
@@ -198,7 +198,7 @@ proptest! {
         for end in 0..=deltas.len() {
             let mut carry = Carry::new(TEXT);
             for raw in &deltas[..end] {
-                restorer.push(&mut carry, raw.as_bytes());
+                restorer.push(&mut carry, &mut { usize::MAX }, raw.as_bytes());
             }
             let held = meaning(&String::from_utf8(carry.finish()).unwrap()).unwrap();
             let ends = |inside: &str| {
@@ -227,7 +227,7 @@ proptest! {
         for turn in 0..turns {
             for (at, (_, (deltas, ..))) in cases.iter().enumerate() {
                 if let Some(raw) = deltas.get(turn) {
-                    let pushed = restorer.push(&mut carries[at], raw.as_bytes());
+                    let pushed = restorer.push(&mut carries[at], &mut { usize::MAX }, raw.as_bytes());
                     out[at].extend(pushed.unwrap_or_else(|| raw.clone().into_bytes()));
                 }
             }
@@ -262,11 +262,11 @@ proptest! {
             cut.push(delta);
             rest = after;
         }
-        let whole = restorer.whole(channel, &raw).unwrap_or_else(|| raw.clone());
+        let whole = restorer.whole(channel, &mut { usize::MAX }, &raw).unwrap_or_else(|| raw.clone());
         prop_assert_eq!(streamed(&restorer, channel, &cut).concat(), whole, "{:?}", raw);
         // With nothing live nothing changes.
         let nothing = Placeholders::default().into_restorer();
-        prop_assert_eq!(nothing.whole(channel, &raw), None);
+        prop_assert_eq!(nothing.whole(channel, &mut { usize::MAX }, &raw), None);
     }
 
     /// Arguments with placeholders become the arguments with the values.

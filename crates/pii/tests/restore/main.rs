@@ -77,7 +77,7 @@ fn streamed(restorer: &Restorer, channel: Channel, deltas: &[&[u8]]) -> Vec<Vec<
     let mut carry = Carry::new(channel);
     let mut out: Vec<Vec<u8>> = Vec::new();
     for raw in deltas {
-        let pushed = restorer.push(&mut carry, raw);
+        let pushed = restorer.push(&mut carry, &mut { usize::MAX }, raw);
         assert_ne!(pushed.as_deref(), Some(*raw), "unchanged is None");
         out.push(pushed.unwrap_or_else(|| raw.to_vec()));
     }
@@ -88,7 +88,7 @@ fn streamed(restorer: &Restorer, channel: Channel, deltas: &[&[u8]]) -> Vec<Vec<
 /// Whole, cut in two at every byte, and byte by byte.
 fn at_every_cut(restorer: &Restorer, channel: Channel, raw: &str) -> String {
     let bytes = raw.as_bytes();
-    let whole = restorer.whole(channel, bytes);
+    let whole = restorer.whole(channel, &mut { usize::MAX }, bytes);
     assert_ne!(whole.as_deref(), Some(bytes), "unchanged is None: {raw}");
     let whole = String::from_utf8(whole.unwrap_or_else(|| bytes.to_vec())).unwrap();
     for cut in 0..=bytes.len() {
@@ -235,7 +235,11 @@ fn nothing_else_is_held_back() {
         (&nothing, ARGUMENTS, r"\\"),
     ] {
         let mut carry = Carry::new(channel);
-        assert_eq!(restorer.push(&mut carry, raw.as_bytes()), None, "{raw}");
+        assert_eq!(
+            restorer.push(&mut carry, &mut { usize::MAX }, raw.as_bytes()),
+            None,
+            "{raw}"
+        );
         assert_eq!(carry.finish(), b"", "{raw}");
     }
     for (channel, raw, held) in [
@@ -249,7 +253,9 @@ fn nothing_else_is_held_back() {
         (ARGUMENTS, r"a [EMAIL\\u0", r"[EMAIL\\u0"),
     ] {
         let mut carry = Carry::new(channel);
-        let out = restorer.push(&mut carry, raw.as_bytes()).unwrap();
+        let out = restorer
+            .push(&mut carry, &mut { usize::MAX }, raw.as_bytes())
+            .unwrap();
         assert_eq!(out, raw.as_bytes()[..raw.len() - held.len()], "{raw}");
         assert_eq!(carry.finish(), held.as_bytes(), "{raw}");
     }
@@ -279,9 +285,15 @@ fn types_are_restored_where_they_may_be() {
     }
     // What is not restored in a channel is not held back in it.
     let mut carry = Carry::new(ARGUMENTS);
-    assert_eq!(restorer.push(&mut carry, b"[B_1"), None);
+    assert_eq!(
+        restorer.push(&mut carry, &mut { usize::MAX }, b"[B_1"),
+        None
+    );
     let mut carry = Carry::new(TEXT);
-    assert_eq!(restorer.push(&mut carry, b"[C_1"), None);
+    assert_eq!(
+        restorer.push(&mut carry, &mut { usize::MAX }, b"[C_1"),
+        None
+    );
 }
 
 #[test]
@@ -303,12 +315,16 @@ fn hostile_texts() {
     ] {
         let raw = unit.repeat(1_000_000 / unit.len());
         for channel in [TEXT, ARGUMENTS] {
-            assert_eq!(restorer.whole(channel, raw.as_bytes()), None, "{unit}");
+            assert_eq!(
+                restorer.whole(channel, &mut { usize::MAX }, raw.as_bytes()),
+                None,
+                "{unit}"
+            );
             for size in [1, 7, 100_000] {
                 let mut carry = Carry::new(channel);
                 let mut out = Vec::new();
                 for raw in raw.as_bytes().chunks(size) {
-                    let pushed = restorer.push(&mut carry, raw);
+                    let pushed = restorer.push(&mut carry, &mut { usize::MAX }, raw);
                     out.extend(pushed.unwrap_or_else(|| raw.to_vec()));
                 }
                 let held = carry.finish();
@@ -316,6 +332,43 @@ fn hostile_texts() {
                 out.extend(held);
                 assert!(out == raw.as_bytes(), "{unit} by {size}");
             }
+        }
+    }
+}
+
+/// What has no room stays a placeholder, and what has still is restored.
+#[test]
+fn an_answer_grows_by_its_room_and_no_more() {
+    let mut placeholders = Placeholders::default();
+    let (long, quoted) = ("x".repeat(100), "\"".repeat(20));
+    let term = numbered("TERM", Restore::Always);
+    placeholders.of(&term, &long, &long);
+    placeholders.of(&term, &quoted, &quoted);
+    placeholders.of(&term, "y", "y");
+    let restorer = placeholders.into_restorer();
+    let raw = "[TERM_1][TERM_1][TERM_2][TERM_2][TERM_3]";
+    let written = json(&quoted);
+    for (room, expected, left) in [
+        (0, "[TERM_1][TERM_1][TERM_2][TERM_2]y".to_owned(), 0),
+        (31, "[TERM_1][TERM_1][TERM_2][TERM_2]y".to_owned(), 31),
+        (32, format!("[TERM_1][TERM_1]{written}[TERM_2]y"), 0),
+        (92, format!("{long}[TERM_1][TERM_2][TERM_2]y"), 0),
+        (124, format!("{long}[TERM_1]{written}[TERM_2]y"), 0),
+        (1000, format!("{long}{long}{written}{written}y"), 1000 - 248),
+    ] {
+        for size in [1, 3, raw.len()] {
+            let (mut carry, mut rest, mut out) = (Carry::new(TEXT), room, Vec::new());
+            for piece in raw.as_bytes().chunks(size) {
+                let pushed = restorer.push(&mut carry, &mut rest, piece);
+                out.extend(pushed.unwrap_or_else(|| piece.to_vec()));
+            }
+            out.extend(carry.finish());
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                expected,
+                "{room} by {size}"
+            );
+            assert_eq!(rest, left, "{room} by {size}");
         }
     }
 }

@@ -94,7 +94,8 @@ impl Response {
     /// # Panics
     /// When it is not UTF-8.
     pub fn sse(&self) -> Vec<(Option<String>, String)> {
-        let text = self.text().replace("\r\n", "\n");
+        let text = self.text().trim_start_matches('\u{feff}');
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         text.split("\n\n").filter_map(sse_event).collect()
     }
 }
