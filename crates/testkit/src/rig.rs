@@ -34,6 +34,9 @@ const FACTS: &[&str] = &[
     "cached_tokens",
     "reasoning_tokens",
     "tokens_source",
+    "cost_picousd",
+    "cost_usd",
+    "priced",
     "ttft_ms",
     "verdict",
     "rule",
@@ -45,6 +48,7 @@ const LABELS: &[&str] = &[
     "api",
     "model",
     "provider",
+    "identity",
     "rule",
     "verdict",
     "direction",
@@ -188,6 +192,16 @@ pub fn token_limit(config: Value) -> Wasm {
         hold: config["hold"] == true,
         config,
         ..Wasm::new("weir.token-limit", crate::envoy::module("token_limit"))
+    }
+}
+
+/// cost with this configuration.
+pub fn cost(config: Value) -> Wasm {
+    Wasm {
+        root_id: "cost".to_owned(),
+        hold: config["hold"] == true,
+        config,
+        ..Wasm::new("weir.cost", crate::envoy::module("cost"))
     }
 }
 
