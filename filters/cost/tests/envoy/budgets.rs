@@ -124,6 +124,10 @@ async fn every_ending_is_settled() {
         .await
         .ok();
     ends("a stream without usage", 8 + 4 * 37).await;
+    // Compressed without being asked: what the request allows.
+    let zipped = chat(21, json!({"max_tokens": 50})).header("x-mock-encoding", "gzip");
+    rig.h1().send(zipped).await.ok();
+    ends("an answer nobody can read", 8 + 4 * 50).await;
     // More than was reserved.
     rig.h1()
         .send(chat(90, json!({"max_tokens": 10})))
@@ -291,11 +295,17 @@ async fn what_does_not_fit_is_refused_for_good() {
     }
     let log = rig.envoy.access_log(6).await;
     for line in log {
-        let found = ["response_code_details", "verdict", "rule", "cost_usd"]
-            .map(|n| line[n].as_str().unwrap().to_owned());
+        let found = [
+            "response_code_details",
+            "verdict",
+            "rule",
+            "cost_usd",
+            "priced",
+        ]
+        .map(|n| line[n].as_str().unwrap().to_owned());
         assert_eq!(
             found,
-            ["weir_budget_exceeded", "limited", "b", "0"],
+            ["weir_budget_exceeded", "limited", "b", "0", "false"],
             "{line}"
         );
     }
