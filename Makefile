@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # A module and the package that makes it. A workspace build would mix features, so each is
 # built alone. The crates are ordinary libraries, of which only this makes modules: were they
 # `cdylib`s themselves, the bundle's build would overwrite each filter's.
-MODULES      := model_router=model-router pii_redact=pii-redact token_limit=token-limit weir=weir
+MODULES      := model_router=model-router pii_redact=pii-redact token_limit=token-limit cost=cost weir=weir
 TEST_MODULES := probe=probe
 WASM         := target/wasm32-wasip1/release
 OUT          := target/weir
@@ -77,7 +77,7 @@ format:
 .PHONY: lint
 lint: rust
 	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
-	cargo clippy --quiet --locked --target wasm32-wasip1 -p model-router -p pii-redact -p token-limit -p weir -p probe -- -D warnings
+	cargo clippy --quiet --locked --target wasm32-wasip1 -p model-router -p pii-redact -p token-limit -p cost -p weir -p probe -- -D warnings
 
 .PHONY: deny
 deny: ## Check licences and dependency rules

@@ -2,7 +2,7 @@
 # Sends a handful of requests through a running chain and prints what happened. Fails when
 # something else happened than should.
 set -euo pipefail
-base=$1 admin=$2
+base=$1 admin=$2 log=$3
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
 
@@ -12,7 +12,7 @@ ask() {
   shift 2
   printf '\n\033[1m%s\033[0m\n' "$title"
   curl -sS -i --max-time 10 "$@" | tr -d '\r' > "$answer"
-  grep -E '^HTTP|^x-mock-name|^x-ratelimit-remaining|^x-should-retry' "$answer" | sed 's/^/  /'
+  grep -E '^HTTP|^x-mock-name|^x-ratelimit-remaining|^x-should-retry|^x-ai-cost' "$answer" | sed 's/^/  /'
   sed -e '1,/^$/d' "$answer" | cut -c 1-200 | head -n 12 | sed 's/^/  /'
   grep -qE "$pattern" "$answer" || { echo "expected: $pattern" >&2; cat "$answer" >&2; exit 1; }
 }
@@ -33,6 +33,8 @@ ask 'A secret: refused' 'PASSWORD: 1' \
   "$base/v1/chat/completions" "${json[@]}" -d '{"model": "fast", "messages": [{"role": "user", "content": "password: Tr0ub4dor&3"}]}'
 ask 'Every answer says what is left of the limits' '^x-ratelimit-remaining-tokens: [0-9]+' \
   "$base/v1/chat/completions" "${json[@]}" -d "{\"model\": \"fast\", \"max_tokens\": 100, $user}"
+ask 'And what it has cost, in US dollars' '^x-ai-cost-usd: 0\.0000' \
+  "$base/v1/chat/completions" "${json[@]}" -H 'authorization: Bearer sk-demo' -d "{\"model\": \"fast\", $user}"
 ask 'More than the hourly limit of Gemini allows: 429, and no use in trying again' '^x-should-retry: false' \
   "$base/v1beta/models/gemini-2.5-flash:generateContent" "${json[@]}" \
   -d '{"contents": [{"parts": [{"text": "Hello"}]}], "generationConfig": {"maxOutputTokens": 4000}}'
@@ -45,9 +47,16 @@ ask 'The list of models' '"id":"gpt-4.1-mini"' "$base/v1/models"
 
 printf '\n\033[1mWhat Prometheus sees\033[0m\n'
 curl -sS "$admin/stats/prometheus?filter=weir_requests" | grep '^weir_requests_total' | sed 's/^/  /' | tee "$answer"
-grep -q 'filter="model-router".*model="gpt-4.1-mini".*} 5$' "$answer" || { echo "expected five requests to gpt-4.1-mini" >&2; exit 1; }
+grep -q 'filter="model-router".*model="gpt-4.1-mini".*} 6$' "$answer" || { echo "expected six requests to gpt-4.1-mini" >&2; exit 1; }
 curl -sS "$admin/stats/prometheus?filter=weir_tokens" | grep '^weir_tokens_total' | sed 's/^/  /' | tee "$answer"
 grep -q 'model="gpt-4.1",type="input",source="usage"' "$answer" || { echo "expected tokens of gpt-4.1" >&2; exit 1; }
+curl -sS "$admin/stats/prometheus?filter=weir_cost" | grep '^weir_cost_picousd_total' | sed 's/^/  /' | tee "$answer"
+grep -q 'model="gpt-4.1",provider="openai",identity="other"' "$answer" || { echo "expected a cost of gpt-4.1" >&2; exit 1; }
 curl -sS "$admin/stats/prometheus?filter=weir_redactions" | grep '^weir_redactions_total' | sed 's/^/  /' | tee "$answer"
 grep -q 'type="EMAIL".*} 1$' "$answer" || { echo "expected an e-mail address" >&2; exit 1; }
+
+printf '\n\033[1mWho has spent what: make report LOG=…\033[0m\n'
+for _ in $(seq 50); do grep -q '"path":"/v1/models"' "$log" && break; sleep 0.1; done
+make --no-print-directory report LOG="$log" | tee "$answer" | sed 's/^/  /'
+grep -qE '^gpt-4.1-mini +5 +0 ' "$answer" || { echo "expected five priced requests to gpt-4.1-mini" >&2; exit 1; }
 printf '\nAll as expected.\n'

@@ -25,7 +25,7 @@ sed -e "s/port_value: 10000\b/port_value: $port/" -e "s/port_value: 9901\b/port_
 target/release/mock-llm --listen "127.0.0.1:$llm=openai" --listen "127.0.0.1:$((llm + 1))=anthropic" \
   --listen "127.0.0.1:$((llm + 2))=gemini" > "$dir/mock.log" 2>&1 &
 children+=($!)
-.tools/envoy -c "$dir/envoy.yaml" --concurrency 2 --disable-hot-restart --log-level warning \
+.tools/envoy -c "$dir/envoy.yaml" --concurrency 2 --disable-hot-restart --file-flush-interval-msec 200 --log-level warning \
   --component-log-level wasm:info > "$dir/access.log" 2> "$dir/envoy.log" &
 children+=($!)
 
@@ -41,13 +41,13 @@ ready || { echo "not ready after 10 s:" >&2; cat "$dir/envoy.log" >&2; exit 1; }
 
 base="http://127.0.0.1:$port"
 if [ "$mode" = demo ]; then
-  tests/demo/demo.sh "$base" "http://127.0.0.1:$admin"
+  tests/demo/demo.sh "$base" "http://127.0.0.1:$admin" "$dir/access.log"
   exit
 fi
 
 cat <<EOF
 
-Envoy $(.tools/envoy --version | sed -nE 's|.*/([0-9.]+)/.*|\1|p') with model-router, pii-redact and token-limit on $base, before a mock LLM. Try:
+Envoy $(.tools/envoy --version | sed -nE 's|.*/([0-9.]+)/.*|\1|p') with all four filters on $base, before a mock LLM. Try:
 
   curl -s $base/v1/chat/completions -H 'content-type: application/json' \\
     -d '{"model": "fast", "messages": [{"role": "user", "content": "Hello"}]}'

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use weir_testkit::client::Request;
 use weir_testkit::envoy::{envoy_binary, module};
-use weir_testkit::rig::{Rig, pii_redact, token_limit};
+use weir_testkit::rig::{Rig, cost, pii_redact, token_limit};
 
 use crate::chat;
 use crate::schemas::{files, root};
@@ -35,6 +35,7 @@ fn shipped_configurations_are_loaded_by_envoy() {
     module("model_router");
     module("pii_redact");
     module("token_limit");
+    module("cost");
     let shipped = files(&root().join("envoy"), "yaml");
     let (manifests, bootstraps): (Vec<_>, Vec<_>) = shipped
         .into_iter()
@@ -70,8 +71,9 @@ fn shipped_configurations_are_loaded_by_envoy() {
                 let text = std::fs::read_to_string(path).unwrap();
                 assert!(text.contains("use_remote_address: true"), "{place}");
             }
-            // model-router holds headers, which hangs without the flag.
-            let holds = plugin["root_id"] == "model-router";
+            // Held headers hang without the flag: model-router's always, others' when they say so.
+            let settings: Value = serde_json::from_str(config).unwrap();
+            let holds = plugin["root_id"] == "model-router" || settings["hold"] == true;
             let flag = plugin["allow_on_headers_stop_iteration"] == true;
             assert_eq!(holds, flag, "{place}");
         }
@@ -152,9 +154,9 @@ async fn the_istio_manifest_works_in_envoy() {
     rig.envoy.assert_no_crash();
 }
 
-/// The configuration of the WasmPlugin, as Istio hands it on, limits requests without the flag.
+/// The configurations of the WasmPlugins, as Istio hands them on, work without the flag.
 #[tokio::test]
-async fn the_istio_plugin_works_in_envoy() {
+async fn the_istio_plugins_work_in_envoy() {
     let manifest = yaml(&root().join("envoy/istio/token-limit.yaml"));
     let plugin = &manifest["spec"];
     assert_eq!(plugin["pluginName"], "token-limit");
@@ -165,6 +167,18 @@ async fn the_istio_plugin_works_in_envoy() {
     let answer = rig.h1().send(request()).await.ok();
     assert_eq!(answer.header("x-ratelimit-limit-tokens"), Some("200000"));
     assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("599"));
+    assert_eq!(rig.h1().send(chat("gpt-4o")).await.status, 401);
+    rig.envoy.assert_no_crash();
+
+    let manifest = yaml(&root().join("envoy/istio/cost.yaml"));
+    let plugin = &manifest["spec"];
+    assert_eq!(plugin["pluginName"], "cost");
+    let wasm = cost(plugin["pluginConfig"].clone());
+    assert!(!wasm.hold);
+    let rig = Rig::start(&["openai"], |b| b.wasm(wasm)).await;
+    let answer = rig.h1().send(request()).await.ok();
+    let cost = answer.json()["usage"]["cost"].as_f64().unwrap();
+    assert!(cost > 0.0 && cost < 0.01, "{cost}");
     assert_eq!(rig.h1().send(chat("gpt-4o")).await.status, 401);
     rig.envoy.assert_no_crash();
 }

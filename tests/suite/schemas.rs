@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cost::Cost;
 use model_router::ModelRouter;
 use pii_redact::PiiRedact;
 use schemars::{JsonSchema, schema_for};
@@ -43,6 +44,7 @@ fn filters() -> Vec<Filter> {
         ]),
         filter::<PiiRedact, pii_redact::config::Settings>(&["types"]),
         filter::<TokenLimit, token_limit::config::Settings>(&["limits"]),
+        filter::<Cost, cost::config::Settings>(&["budgets", "prices"]),
     ]
 }
 
@@ -193,6 +195,18 @@ fn the_schemas_are_strict() {
         ),
         ("token-limit", r#"{"reserve_output": "some"}"#),
         ("token-limit", r#"{"models": [{"name": "a"}]}"#),
+        ("cost", r#"{"budget": []}"#),
+        ("cost", r#"{"budgets": [{"name": "a", "usd": 1}]}"#),
+        (
+            "cost",
+            r#"{"budgets": [{"name": "a", "usd": -1, "window": "day"}]}"#,
+        ),
+        (
+            "cost",
+            r#"{"budgets": [{"name": "a", "usd": "1e3", "window": "day"}]}"#,
+        ),
+        ("cost", r#"{"prices": [{"same_as": "gpt-4o"}]}"#),
+        ("cost", r#"{"on_unpriced": "guess"}"#),
     ] {
         let filters = filters();
         let filter = filters.iter().find(|filter| filter.name == name).unwrap();

@@ -16,7 +16,8 @@ BUDGET = {
     "model_router.wasm": 880_000,
     "pii_redact.wasm": 1_900_000,
     "token_limit.wasm": 11_000_000,
-    "weir.wasm": 12_700_000,
+    "cost.wasm": 11_170_000,
+    "weir.wasm": 12_900_000,
 }
 
 # Host functions of proxy-wasm ABI 0.2.1, all of which Envoy provides (the SDK's traits refer to

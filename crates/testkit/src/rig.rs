@@ -34,6 +34,9 @@ const FACTS: &[&str] = &[
     "cached_tokens",
     "reasoning_tokens",
     "tokens_source",
+    "cost_picousd",
+    "cost_usd",
+    "priced",
     "ttft_ms",
     "verdict",
     "rule",
@@ -46,6 +49,7 @@ const LABELS: &[&str] = &[
     "api",
     "model",
     "provider",
+    "identity",
     "rule",
     "verdict",
     "direction",
@@ -200,6 +204,16 @@ pub fn pii_redact(config: Value) -> Wasm {
         hold: config["hold"] == true,
         config,
         ..Wasm::new("weir.pii-redact", crate::envoy::module("pii_redact"))
+    }
+}
+
+/// cost with this configuration.
+pub fn cost(config: Value) -> Wasm {
+    Wasm {
+        root_id: "cost".to_owned(),
+        hold: config["hold"] == true,
+        config,
+        ..Wasm::new("weir.cost", crate::envoy::module("cost"))
     }
 }
 

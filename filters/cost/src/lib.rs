@@ -165,8 +165,11 @@ impl Exchange for Costing {
         let Some(call) = self.call.take() else {
             return;
         };
-        if let Some(admitted) = self.admitted.take() {
-            admitted.settle(cx, &self, call.api);
+        match self.admitted.take() {
+            Some(admitted) => admitted.settle(cx, &self, call.api),
+            // Another filter refused it, or the caller left, before it was judged here.
+            None if self.verdict == "allowed" => return,
+            None => {}
         }
         let labels = [
             ("filter", Cost::NAME),

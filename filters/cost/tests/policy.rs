@@ -567,3 +567,102 @@ fn bad_configurations_name_their_place() {
         );
     }
 }
+
+#[test]
+fn a_budget_that_cannot_be_checked() {
+    let budgets = json!([{"name": "b", "usd": 1, "window": "day"}]);
+    for (setting, status) in [("reject", "500"), ("pass", "200")] {
+        let config = priced(&json!({"budgets": budgets, "on_store_failure": setting}));
+        let bench = Bench::new(&config);
+        bench.play.store.set_rival(|_, _| Some(vec![0]));
+        let outcome = bench.run(&chat(&json!({})), &used(8, 1));
+        assert_eq!(outcome.status(), status, "{setting}");
+        let failures = "weir_store_failures_total;filter=cost;call=reserve";
+        assert_eq!(outcome.counters[failures], 1, "{setting}");
+        // What passes is priced all the same.
+        let costs = if status == "200" { "12000000" } else { "0" };
+        assert_eq!(outcome.fact("cost_picousd"), costs, "{setting}");
+    }
+    for (setting, statuses) in [
+        ("reject", ["401", "401"]),
+        ("shared", ["200", "403"]),
+        ("skip", ["200", "200"]),
+    ] {
+        let budgets = json!([{"name": "b", "usd": "0.0001", "window": "day"}]);
+        let config = priced(&json!({"budgets": budgets, "on_missing_identity": setting}));
+        let bench = Bench::new(&config);
+        let mut nobody = chat(&json!({"max_tokens": 20}));
+        nobody.headers.retain(|(name, _)| name != "x-team");
+        let found = [0, 1].map(|_| bench.run(&nobody, &used(8, 20)).status().to_owned());
+        assert_eq!(found, statuses, "{setting}");
+    }
+}
+
+/// A request that can't be read and passes costs what its answer tells; an answer that can't be
+/// read costs the prompt and what the request allows.
+#[test]
+fn what_cannot_be_read() {
+    let bad = Message::post(CHAT, "{").with("x-team", "a");
+    assert_eq!(
+        Bench::new(&priced(&json!({})))
+            .run(&bad, &used(1, 1))
+            .status(),
+        "400"
+    );
+    let mut config = priced(&json!({"on_unreadable": "pass"}));
+    config["prices"][0]["match"] = json!("*");
+    let passed = Bench::new(&config).run(&bad, &used(21, 4));
+    assert_eq!(
+        (passed.status(), passed.fact("cost_picousd")),
+        ("200", "37000000")
+    );
+
+    let bench = Bench::new(&priced(&json!({"max_body_bytes": 1000})));
+    let long = "x".repeat(2000);
+    for answer in [
+        used(8, 23).with("content-encoding", "gzip"),
+        Message::answer("text/plain", "8 and 23"),
+        json_answer(&json!({"choices": [], "text": long, "usage": {"prompt_tokens": 8}})),
+    ] {
+        let outcome = bench.run(&chat(&json!({"max_tokens": 50})), &answer);
+        let found = ["cost_picousd", "tokens_source"].map(|name| outcome.fact(name));
+        assert_eq!(found, ["208000000", "estimated"], "{answer:?}");
+    }
+}
+
+/// By the provider that is known, that the configuration names, or that the API is its own.
+#[test]
+fn whose_price_it_is() {
+    for (path, model, told, configured, usd) in [
+        (CHAT, "gpt-4o", "", "", Some("0.0025")),
+        (CHAT, "openai/gpt-4o", "", "", Some("0.0025")),
+        (CHAT, "gpt-4o-2099-01-01", "openai", "", Some("0.0025")),
+        // Azure asks more for it within the USA than OpenAI does.
+        (CHAT, "us/gpt-4o-2024-08-06", "azure", "", Some("0.00275")),
+        (CHAT, "us/gpt-4o-2024-08-06", "", "azure", Some("0.00275")),
+        (CHAT, "us/gpt-4o-2024-08-06", "openai", "azure", None),
+        // Names of the operator's own say nothing.
+        (CHAT, "gpt-4o", "eu-pool", "", Some("0.0025")),
+        (MESSAGES, "claude-sonnet-4-5", "", "", Some("0.003")),
+        (MESSAGES, "claude-sonnet-4-5", "openai", "", None),
+        (CHAT, "gpt-4o-turbo-super", "", "", None),
+    ] {
+        let mut config = json!({});
+        if !configured.is_empty() {
+            config["provider"] = configured.into();
+        }
+        let bench = Bench::new(&config).told("filter_state/wasm.weir.provider", told);
+        let body = json!({"model": model, "messages": []});
+        let usage = match path {
+            MESSAGES => json!({"input_tokens": 1000, "output_tokens": 0}),
+            _ => json!({"prompt_tokens": 1000, "completion_tokens": 0, "total_tokens": 1000}),
+        };
+        let outcome = bench.run(
+            &Message::post(path, body.to_string()),
+            &json_answer(&json!({"usage": usage})),
+        );
+        let found = (outcome.fact("priced"), outcome.fact("cost_usd"));
+        let expected = usd.map_or(("false", "0"), |usd| ("true", usd));
+        assert_eq!(found, expected, "{model} {told} {configured}");
+    }
+}
