@@ -146,6 +146,7 @@ impl Restoring {
             }
             event.ends(element.start, &mut ends);
             let (_, of_element) = event.finish(json);
+            ends.retain(|(channel, _)| self.channels.is_open(*channel));
             let moved = |edit: Edit| {
                 let span = edit.span.start + element.start..edit.span.end + element.start;
                 Edit::new(span, edit.with)

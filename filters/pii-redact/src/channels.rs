@@ -102,6 +102,11 @@ impl Channels {
         open.map(|open| (open.channel, self.rest(open))).collect()
     }
 
+    /// Whether more may come of a text.
+    pub(crate) fn is_open(&self, channel: Channel) -> bool {
+        self.open.iter().any(|open| open.channel == channel)
+    }
+
     /// An event with what is held back of a text, or nothing.
     fn leftover(&mut self, mut open: Open) -> Vec<u8> {
         match open.delta.take() {

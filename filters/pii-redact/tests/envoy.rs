@@ -174,6 +174,7 @@ async fn everything_comes_back_and_nothing_gets_out() {
                     ("x-mock-no-final-newline", "true"),
                 ],
                 vec![("x-mock-bom", "true"), ("x-mock-trailers", "true")],
+                vec![("x-mock-multi-data", "true"), ("x-mock-deltas", "chars")],
             ] {
                 let request = || {
                     let request = Request::post(path)
