@@ -145,7 +145,11 @@ async fn streams_tell_their_cost_at_their_end() {
                             .as_ref()
                             .is_some_and(|t| t.contains_key("x-mock-trailer"))
                     };
-                    assert_eq!(theirs(&got), theirs(&plain), "{place}");
+                    assert_eq!(
+                        [theirs(&got), theirs(&plain)],
+                        [trailers == "true"; 2],
+                        "{place}"
+                    );
                 }
             }
         }
