@@ -149,7 +149,7 @@ impl Costing {
                 }
             }
         }
-        self.verdict = "allowed";
+        self.verdict = Some("allowed");
         let mut verdict = Some("allowed").filter(|_| verdict.is_none());
         for shadow in shadows {
             let budget = Rc::clone(&shadow.0);
@@ -157,9 +157,9 @@ impl Costing {
                 Ok(reserved) => held.push(reserved),
                 Err(Limited::Store) => {}
                 Err(Limited::NoRoom { .. }) => {
-                    self.verdict = "shadow_limited";
-                    verdict = Some(self.verdict);
-                    count_rule(cx, &budget, self.verdict);
+                    self.verdict = Some("shadow_limited");
+                    verdict = self.verdict;
+                    count_rule(cx, &budget, "shadow_limited");
                     cx.effects.fact(fact::RULE, budget.name.as_str());
                     let line = format!("{}: `{}` in shadow: limited", Cost::NAME, budget.name);
                     cx.effects.log(Level::Info, line);

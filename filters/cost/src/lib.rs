@@ -62,7 +62,7 @@ impl Policy for Cost {
             call: None,
             identity: None,
             watched: Headers::default(),
-            verdict: "unjudged",
+            verdict: None,
             label: OTHER.to_owned(),
             counts_tokens: false,
             admitted: None,
@@ -81,7 +81,8 @@ pub struct Costing {
     identity: Option<Identity>,
     /// The request's headers that budgets look at.
     watched: Headers,
-    verdict: &'static str,
+    /// None until the request has been judged: another filter may refuse it, the caller leave.
+    verdict: Option<&'static str>,
     /// The model's label in metrics.
     label: String,
     /// No other filter leaves the facts of tokens.
@@ -162,20 +163,17 @@ impl Exchange for Costing {
     }
 
     fn end(mut self, cx: &mut Cx<'_>, _: Ending) {
-        let Some(call) = self.call.take() else {
+        let (Some(call), Some(verdict)) = (self.call.take(), self.verdict) else {
             return;
         };
-        match self.admitted.take() {
-            Some(admitted) => admitted.settle(cx, &self, call.api),
-            // Another filter refused it, or the caller left, before it was judged here.
-            None if self.verdict == "allowed" => return,
-            None => {}
+        if let Some(admitted) = self.admitted.take() {
+            admitted.settle(cx, &self, call.api);
         }
         let labels = [
             ("filter", Cost::NAME),
             ("api", call.api.name()),
             ("model", self.label.as_str()),
-            ("verdict", self.verdict),
+            ("verdict", verdict),
         ];
         cx.effects.count(metric::REQUESTS, &labels, 1);
     }
@@ -198,7 +196,7 @@ impl Costing {
     }
 
     fn refuse(&mut self, cx: &mut Cx<'_>, refused: Refused) -> Reply {
-        self.verdict = refused.verdict;
+        self.verdict = Some(refused.verdict);
         let dialect = self
             .call
             .as_ref()

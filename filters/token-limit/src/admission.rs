@@ -130,8 +130,8 @@ impl Metering {
                     retry_ms,
                     levels,
                 }) => {
-                    self.verdict = "limited";
-                    count_rule(cx, &limit, self.verdict);
+                    self.verdict = Some("limited");
+                    count_rule(cx, &limit, "limited");
                     let standings = most_restrictive(dialect, limits.into_iter().zip(levels));
                     let no_room = NoRoom {
                         limit: &limit,
@@ -143,7 +143,7 @@ impl Metering {
                 }
             }
         }
-        self.verdict = "allowed";
+        self.verdict = Some("allowed");
         let mut verdict = Some("allowed").filter(|_| verdict.is_empty());
         for shadow in shadows {
             let limit = Rc::clone(&shadow.0);
@@ -151,9 +151,9 @@ impl Metering {
                 Ok(reserved) => held.push(reserved),
                 Err(Limited::Store) => {}
                 Err(Limited::NoRoom { .. }) => {
-                    self.verdict = "shadow_limited";
-                    verdict = Some(self.verdict);
-                    count_rule(cx, &limit, self.verdict);
+                    self.verdict = Some("shadow_limited");
+                    verdict = self.verdict;
+                    count_rule(cx, &limit, "shadow_limited");
                     cx.effects.fact(fact::RULE, limit.name.as_str());
                     let line = format!("{}: `{}` in shadow: limited", TokenLimit::NAME, limit.name);
                     cx.effects.log(Level::Info, line);

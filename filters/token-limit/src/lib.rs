@@ -62,7 +62,7 @@ impl Policy for TokenLimit {
             call: None,
             identity: None,
             watched: Headers::default(),
-            verdict: "unjudged",
+            verdict: None,
             label: OTHER.to_owned(),
             admitted: None,
         }
@@ -80,7 +80,8 @@ pub struct Metering {
     identity: Option<Identity>,
     /// The request's headers that limits look at.
     watched: Headers,
-    verdict: &'static str,
+    /// None until the request has been judged: another filter may refuse it, the caller leave.
+    verdict: Option<&'static str>,
     /// The model's label in metrics.
     label: String,
     /// Set once the request has been let through, until it is settled.
@@ -149,7 +150,7 @@ impl Exchange for Metering {
     }
 
     fn end(mut self, cx: &mut Cx<'_>, _: Ending) {
-        let Some(call) = self.call.take() else {
+        let (Some(call), Some(verdict)) = (self.call.take(), self.verdict) else {
             return;
         };
         if let Some(admitted) = self.admitted.take() {
@@ -159,7 +160,7 @@ impl Exchange for Metering {
             ("filter", TokenLimit::NAME),
             ("api", call.api.name()),
             ("model", self.label.as_str()),
-            ("verdict", self.verdict),
+            ("verdict", verdict),
         ];
         cx.effects.count(metric::REQUESTS, &labels, 1);
     }
@@ -182,7 +183,7 @@ impl Metering {
     }
 
     fn refuse(&mut self, cx: &mut Cx<'_>, refused: Refused) -> Reply {
-        self.verdict = refused.verdict;
+        self.verdict = Some(refused.verdict);
         let dialect = self
             .call
             .as_ref()
