@@ -16,9 +16,9 @@ mod tally;
 
 use std::rc::Rc;
 
-use weir_intake::{OnUnreadable, Refused, Subject, invalid, oddly_spelt, readable, well_formed};
+use weir_intake::{Head, Refused, Subject, invalid, too_large};
 use weir_llm_api::error::{Reason, Refusal};
-use weir_llm_api::{Call, Dialect, Request, disguised, splice};
+use weir_llm_api::{Call, Dialect, Request, splice};
 use weir_pii::Placeholders;
 use weir_policy::names::{fact, metric};
 use weir_policy::{
@@ -91,37 +91,27 @@ pub struct Redacting {
 impl Exchange for Redacting {
     fn request_headers(&mut self, cx: &mut Cx<'_>, headers: &Headers) -> HeadAnswer {
         let config = Rc::clone(&self.config);
-        let path = String::from_utf8_lossy(headers.get(":path").unwrap_or_default()).into_owned();
-        let method = headers.text(":method").unwrap_or_default();
-        let Some(call) = config.intake.call(cx, method, &path) else {
-            return match disguised(method, &path) {
-                Some(api) => {
-                    HeadAnswer::Reply(oddly_spelt().reply(PiiRedact::NAME, cx, api.dialect()))
-                }
-                None => HeadAnswer::Ignore,
-            };
+        let ours = match config.intake.head(cx, headers, &config.watched_headers) {
+            Head::Foreign => return HeadAnswer::Ignore,
+            Head::Refused(call, refused) => {
+                self.call = Some(call);
+                return HeadAnswer::Reply(self.refuse(cx, refused));
+            }
+            Head::Ours(ours) => ours,
         };
-        cx.effects.fact(fact::API, call.api.name());
-        self.call = Some(call);
-
-        let known = well_formed(headers)
-            .and_then(|()| config.intake.identify(cx, headers))
-            .and_then(|identity| Ok((identity, config.watched(headers)?)));
-        match known {
-            Ok((identity, watched)) => (self.identity, self.watched) = (identity, watched),
-            Err(refused) => return HeadAnswer::Reply(self.refuse(cx, refused)),
+        self.call = Some(ours.call);
+        self.identity = ours.identity;
+        self.watched = ours.watched;
+        if let Err(refused) = config.unambiguous(&self.watched) {
+            return HeadAnswer::Reply(self.refuse(cx, refused));
         }
-        // Nothing can be put back into a compressed answer.
-        if headers.has("accept-encoding") {
-            cx.effects.remove_request_header("accept-encoding");
-        }
-        if let Err(refusal) = readable(headers) {
-            return match self.unreadable(cx, refusal, "weir_unreadable_body") {
+        match ours.readable {
+            Ok(()) => HeadAnswer::NeedBody,
+            Err(refusal) => match self.unreadable(cx, refusal, "weir_unreadable_body") {
                 BodyAnswer::Reply(reply) => HeadAnswer::Reply(reply),
                 _ => HeadAnswer::Pass,
-            };
+            },
         }
-        HeadAnswer::NeedBody
     }
 
     fn request_body(&mut self, cx: &mut Cx<'_>, body: Result<&[u8], TooLarge>) -> BodyAnswer {
@@ -130,11 +120,7 @@ impl Exchange for Redacting {
         };
         match body {
             Ok(body) => self.judge(cx, &call, body),
-            Err(TooLarge { limit }) => {
-                let text = format!("The request body is larger than {limit} bytes.");
-                let refusal = Refusal::new(Reason::TooLarge, text);
-                self.unreadable(cx, refusal, "weir_body_too_large")
-            }
+            Err(TooLarge { limit }) => self.unreadable(cx, too_large(limit), "weir_body_too_large"),
         }
     }
 
@@ -178,18 +164,14 @@ impl Exchange for Redacting {
 }
 
 impl Config {
-    /// The headers that rules look at.
-    fn watched(&self, headers: &Headers) -> Result<Headers, Refused> {
-        let mut watched = Vec::new();
-        for name in &self.watched_headers {
-            let mut values = headers.all(name);
-            watched.extend(values.next().map(|value| (name, value)));
-            // One of them could be what exempts, the other what tells the upstream.
-            if values.next().is_some() {
-                return Err(Refused::ambiguous(name));
-            }
+    /// Whether each header that rules look at stands there once: of two, one could be what exempts,
+    /// the other what tells the upstream.
+    fn unambiguous(&self, watched: &Headers) -> Result<(), Refused> {
+        let mut names = self.watched_headers.iter();
+        match names.find(|name| watched.all(name).count() > 1) {
+            Some(name) => Err(Refused::ambiguous(name)),
+            None => Ok(()),
         }
-        Ok(watched.into_iter().collect())
     }
 }
 
@@ -329,13 +311,9 @@ impl Redacting {
             return BodyAnswer::Pass;
         };
         let config = Rc::clone(&self.config);
-        config.intake.count_unreadable(cx, call.api, "request");
-        let log = format!("unreadable body: {}", refusal.message);
-        if config.intake.on_unreadable == OnUnreadable::Reject {
-            return BodyAnswer::Reply(self.refuse(cx, Refused::blocked(refusal, details, log)));
+        if let Some(refused) = config.intake.unreadable(cx, call.api, refusal, details) {
+            return BodyAnswer::Reply(self.refuse(cx, refused));
         }
-        let line = format!("{}: {log}, passed", PiiRedact::NAME);
-        cx.effects.log(Level::Info, line);
         cx.effects.fact(fact::RULE, "on_unreadable");
         self.allow(cx, "allowed");
         BodyAnswer::Pass
