@@ -6,8 +6,8 @@ use weir_policy::Cx;
 use weir_policy::names::fact;
 use weir_tokens::Count;
 
-use crate::Models;
 use crate::prompt::Counter;
+use crate::{Models, Source};
 
 /// What is known of a request before it leaves.
 #[derive(Clone, Debug)]
@@ -44,12 +44,18 @@ impl Asked {
     pub fn read(cx: &Cx<'_>, models: &Models, call: &Call, body: &[u8]) -> Result<Self, Fault> {
         let request = Request::read(call.api, body, &mut ())?;
         let model = sent_model(cx, call, &request);
-        // What to count with is known only now. A request that is refused for its shape has cost
-        // no counting.
-        let mut counter = Counter::new(models.family(&model));
-        Request::read(call.api, body, &mut counter)?;
-        let mut prompt = counter.finish();
-        prompt.exact &= !request.audio && call.api != Api::BedrockInvoke;
+        let prompt = match counted_earlier(cx) {
+            Some(prompt) => prompt,
+            None => {
+                // What to count with is known only now. A request that is refused for its shape
+                // has cost no counting.
+                let mut counter = Counter::new(models.family(&model));
+                Request::read(call.api, body, &mut counter)?;
+                let mut prompt = counter.finish();
+                prompt.exact &= !request.audio && call.api != Api::BedrockInvoke;
+                prompt
+            }
+        };
         Ok(Self::new(models, call, &request, model, prompt))
     }
 
@@ -112,6 +118,16 @@ impl Asked {
         let expected = self.expected_output.saturating_mul(self.choices);
         self.output_cap.unwrap_or(expected)
     }
+}
+
+/// The prompt as an earlier filter has counted it: counting is the dearest thing there is to do.
+fn counted_earlier(cx: &Cx<'_>) -> Option<Count> {
+    let tokens = cx.attributes.fact(fact::INPUT_TOKENS)?.parse().ok()?;
+    let source = cx.attributes.fact(fact::TOKENS_SOURCE);
+    (tokens > 0).then(|| Count {
+        tokens,
+        exact: source.as_deref() == Some(Source::Counted.name()),
+    })
 }
 
 /// The model as it goes to the upstream: as an earlier filter says, as the path, as the body.

@@ -468,6 +468,20 @@ fn what_breaks_off_costs_what_was_sent() {
     }
 }
 
+/// What token-limit has counted is not counted again.
+#[test]
+fn the_count_of_an_earlier_filter_is_taken() {
+    for (tokens, source, micros) in [("1000", "counted", 1000), ("0", "counted", 8)] {
+        let mut bench = Bench::new(&priced(&json!({})))
+            .told("filter_state/wasm.weir.input_tokens", tokens)
+            .told("filter_state/wasm.weir.tokens_source", source);
+        bench.play.breaks_off = Some(BreaksOff::BeforeAnswer);
+        let outcome = bench.run(&chat(&json!({})), &used(0, 0));
+        let cost = outcome.fact("cost_picousd");
+        assert_eq!(cost, (micros * 1_000_000).to_string(), "{tokens}");
+    }
+}
+
 #[test]
 fn identities_and_budgets_in_shadow() {
     let config = priced(&json!({

@@ -6,7 +6,9 @@ use weir_intake::{Refused, invalid};
 use weir_limits::Charge;
 use weir_llm_api::limits::{Counted, Standing, headers};
 use weir_llm_api::{Call, Dialect, splice};
-use weir_metering::{AnswerCounter, Asked, Held, Known, Limited, Reading, Subject, reserve};
+use weir_metering::{
+    AnswerCounter, Asked, Held, Known, Limited, Reading, Source, Subject, reserve,
+};
 use weir_policy::names::{fact, metric};
 use weir_policy::{BodyAnswer, Cx, Level, Policy, Reply, UnixNanos};
 
@@ -164,8 +166,14 @@ impl Metering {
             cx.effects.fact(fact::VERDICT, verdict);
         }
         let prompt = asked.prompt;
+        // For filters behind this one.
+        let source = match prompt.exact {
+            true => Source::Counted,
+            false => Source::Estimated,
+        };
         cx.effects
             .fact(fact::INPUT_TOKENS, prompt.tokens.to_string());
+        cx.effects.fact(fact::TOKENS_SOURCE, source.name());
         let text = AnswerCounter::new(config.models.family(&asked.model));
         let strip = asked.usage_edit.is_some();
         let limit = config.intake.max_body_bytes;

@@ -685,3 +685,53 @@ async fn many_large_answers_at_once_are_borne() {
     assert_eq!(rig.h1().send(chat(5)).await.ok().status, 200);
     rig.envoy.assert_no_crash();
 }
+
+/// Per team and minute, per model and day, requests per minute; one in shadow; nobody's identity.
+#[tokio::test]
+async fn several_limits_hold_together() {
+    let config = json!({
+        "identity": [{"header": "x-team"}],
+        "limits": [
+            {"name": "team", "tokens": 1000, "window": "12h"},
+            {"name": "model", "tokens": 600, "window": "day", "utc_offset": "-05:30", "per": ["model"]},
+            {"name": "rpm", "requests": 4, "window": "12h", "on_missing_identity": "shared"},
+            {"name": "tried", "requests": 1, "window": "12h", "shadow": true},
+        ],
+    });
+    let rig = Rig::start_with(&["openai"], 4, false, |b| b.wasm(token_limit(config))).await;
+    let ask = |team: &str, model: &str, cap: u64| {
+        let messages = json!([{"role": "user", "content": "hi"}]);
+        let body = json!({"model": model, "max_tokens": cap, "messages": messages});
+        let request = Request::post(CHAT).header("x-mock-tokens", "92");
+        match team {
+            "" => request.json(&body),
+            team => request.header("x-team", team).json(&body),
+        }
+    };
+    // Each from a connection, and so perhaps a worker, of its own.
+    let cases = [
+        ("a", "gpt-4o", 92, 200, ""),
+        ("a", "gpt-4o", 592, 403, "model"),
+        ("a", "gpt-4o", 92, 200, "tried"),
+        ("b", "gpt-4o", 392, 200, ""),
+        // Another model has a day of its own, the team has spent 200.
+        ("a", "gpt-4.1", 793, 403, "model"),
+        ("a", "gpt-4.1", 592, 200, "tried"),
+        ("a", "gpt-4.1-mini", 592, 200, "tried"),
+        ("a", "o3", 92, 429, "rpm"),
+        // A limit that rejects callers without an identity stands first.
+        ("", "gpt-4o", 1, 401, "on_missing_identity"),
+    ];
+    for (at, (team, model, cap, status, rule)) in cases.into_iter().enumerate() {
+        let answer = rig.h1().send(ask(team, model, cap)).await.ok();
+        assert_eq!(answer.status, status, "{team} {model} {cap}: {answer:?}");
+        if status == 200 {
+            // The next one counts on what this one gave back.
+            sleep(Duration::from_millis(100)).await;
+        }
+        let log = rig.envoy.access_log(at + 1).await;
+        let found = log[at]["rule"].as_str().unwrap_or("").to_owned();
+        assert_eq!(found, rule, "{team} {model} {cap}");
+    }
+    rig.envoy.assert_no_crash();
+}
