@@ -7,67 +7,42 @@ use weir_testkit::bootstrap::{Bootstrap, Wasm};
 use weir_testkit::envoy::find_module;
 use weir_testkit::rig::stats_tags;
 
-/// A filter of the suite as it is measured: its module, its `root_id`, its configuration. Every
-/// limit is there and far away, so that everything is reckoned and nothing refused.
-struct Filter {
-    module: &'static str,
-    root_id: &'static str,
-    config: fn() -> Value,
+/// The filters in the order of a chain, by module, with what they are given. Every limit is there
+/// and far away, so that everything is reckoned and nothing refused.
+fn filters() -> [(&'static str, Value); 4] {
+    let identity = json!([{"header": "x-team"}]);
+    let far = 1_000_000_000_000_u64;
+    let router = json!({
+        "identity": identity,
+        "models": {
+            "gpt-4.1": {"provider": "openai", "context_window": 1_047_576},
+            "gpt-4.1-mini": {"provider": "openai", "aliases": ["fast"]},
+            "text-embedding-3-small": {"provider": "openai"},
+        },
+        "access": [{"identity": "*"}],
+        "rules": [
+            {"name": "huge", "match": {"prompt_tokens": {"min": 100_000_000}},
+             "deny": {"message": "Too long."}},
+            {"name": "auto", "match": {"model": "auto"}, "to": {"model": "gpt-4.1"}},
+        ],
+        "restore_model": true,
+    });
+    let limits = json!([
+        {"name": "minute", "tokens": far, "window": "minute"},
+        {"name": "requests", "requests": far, "window": "minute"},
+        {"name": "day", "tokens": far, "window": "day"},
+    ]);
+    let budgets = json!([{"name": "day", "usd": 1_000_000, "window": "day"}]);
+    [
+        ("model_router", router),
+        ("pii_redact", json!({})),
+        (
+            "token_limit",
+            json!({"identity": identity, "limits": limits}),
+        ),
+        ("cost", json!({"identity": identity, "budgets": budgets})),
+    ]
 }
-
-/// In the order of a chain.
-const FILTERS: [Filter; 4] = [
-    Filter {
-        module: "model_router",
-        root_id: "model-router",
-        config: || {
-            json!({
-                "identity": [{"header": "x-team"}],
-                "models": {
-                    "gpt-4.1": {"provider": "openai", "context_window": 1_047_576},
-                    "gpt-4.1-mini": {"provider": "openai", "aliases": ["fast"]},
-                    "text-embedding-3-small": {"provider": "openai"},
-                },
-                "access": [{"identity": "*"}],
-                "rules": [
-                    {"name": "huge", "match": {"prompt_tokens": {"min": 100_000_000}},
-                     "deny": {"message": "Too long."}},
-                    {"name": "auto", "match": {"model": "auto"}, "to": {"model": "gpt-4.1"}},
-                ],
-                "restore_model": true,
-            })
-        },
-    },
-    Filter {
-        module: "pii_redact",
-        root_id: "pii-redact",
-        config: || json!({}),
-    },
-    Filter {
-        module: "token_limit",
-        root_id: "token-limit",
-        config: || {
-            json!({
-                "identity": [{"header": "x-team"}],
-                "limits": [
-                    {"name": "minute", "tokens": 1_000_000_000_000_u64, "window": "minute"},
-                    {"name": "requests", "requests": 1_000_000_000, "window": "minute"},
-                    {"name": "day", "tokens": 1_000_000_000_000_u64, "window": "day"},
-                ],
-            })
-        },
-    },
-    Filter {
-        module: "cost",
-        root_id: "cost",
-        config: || {
-            json!({
-                "identity": [{"header": "x-team"}],
-                "budgets": [{"name": "day", "usd": 1_000_000, "window": "day"}],
-            })
-        },
-    },
-];
 
 /// What stands between the client and the upstream.
 #[derive(Clone, Debug)]
@@ -84,7 +59,7 @@ impl Chain {
     /// missing.
     pub(crate) fn all() -> (Vec<Self>, Vec<String>) {
         let mut missing = Vec::new();
-        let mut built = |module: &'static str| {
+        let mut built = |module: &str| {
             let found = find_module(module);
             if found.is_none() {
                 missing.push(format!("{module}.wasm"));
@@ -96,27 +71,22 @@ impl Chain {
             let probe = wasm("probe", &probe, json!({}));
             chains.push(Self::new("no-op wasm filter", vec![probe]));
         }
-        let filters = FILTERS.iter();
-        let filters: Vec<_> = filters
-            .filter_map(|it| Some((it, built(it.module)?)))
-            .collect();
-        let separate = filters.iter();
-        let separate: Vec<_> = separate
-            .map(|(filter, module)| wasm(filter.root_id, module, (filter.config)()))
-            .collect();
-        for filter in &separate {
-            chains.push(Self::new(&filter.root_id, vec![filter.clone()]));
+        let bundle = built("weir");
+        let (mut separate, mut bundled) = (Vec::new(), Vec::new());
+        for (name, config) in filters() {
+            let Some(module) = built(name) else { continue };
+            let root_id = name.replace('_', "-");
+            let filter = wasm(&root_id, &module, config.clone());
+            chains.push(Self::new(&root_id, vec![filter.clone()]));
+            separate.push(filter);
+            bundled.extend(bundle.as_ref().map(|bundle| wasm(&root_id, bundle, config)));
         }
         let count = separate.len();
         chains.push(Self::new(
             &format!("all {count}, separate modules"),
             separate,
         ));
-        if let Some(bundle) = built("weir") {
-            let bundled = filters.iter();
-            let bundled = bundled
-                .map(|(it, _)| wasm(it.root_id, &bundle, (it.config)()))
-                .collect();
+        if bundle.is_some() {
             chains.push(Self::new(&format!("all {count}, one module"), bundled));
         }
         (chains, missing)

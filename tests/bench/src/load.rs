@@ -2,6 +2,8 @@
 //! time of Envoy, of the upstream and of this client, and how long each exchange took.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,7 +11,6 @@ use http::{Request, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Work {
     /// What it is called in the report.
-    pub(crate) name: String,
+    pub(crate) name: &'static str,
     pub(crate) path: &'static str,
     /// What the upstream is told to do.
     pub(crate) script: Vec<(&'static str, String)>,
@@ -34,7 +35,7 @@ pub(crate) struct Work {
     pub(crate) connections: usize,
     pub(crate) stream: bool,
     /// What to look for in answers; they are only kept when there is something.
-    pub(crate) seek: Option<String>,
+    pub(crate) seek: Option<&'static str>,
 }
 
 /// What some requests cost.
@@ -45,6 +46,13 @@ pub(crate) struct Batch {
     pub(crate) mock_ns: u64,
     pub(crate) wall: Duration,
     pub(crate) exchanges: Vec<Exchange>,
+}
+
+impl Batch {
+    /// Nanoseconds of all requests as microseconds of each.
+    pub(crate) fn each_us(&self, ns: u64) -> f64 {
+        ns as f64 / 1000.0 / self.exchanges.len() as f64
+    }
 }
 
 /// One of them.
@@ -72,16 +80,16 @@ impl Mock {
         let program = program.with_file_name("mock-llm");
         let dir = tempfile::tempdir().expect("a temporary directory");
         let socket = dir.path().join("mock.sock");
-        let mut command = Command::new(&program);
+        // Nobody else would end it when this program is killed.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(&program);
         command
             .arg("--listen")
             .arg(format!("unix:{}", socket.display()));
-        command
-            .stdout(std::process::Stdio::null())
-            .kill_on_drop(true);
+        command.stdout(Stdio::null()).kill_on_drop(true);
         let child = command
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+            .expect("setpriv, of util-linux, is installed");
         let deadline = Instant::now() + PATIENCE;
         while UnixStream::connect(&socket).await.is_err() {
             assert!(Instant::now() < deadline, "the mock LLM does not listen");
@@ -118,7 +126,7 @@ impl Target {
     /// Starts an Envoy with this chain, on one core if told which.
     ///
     /// # Errors
-    /// The critical lines of Envoy's log, when it refuses the chain.
+    /// What Envoy logged first about it, when it refuses the chain.
     pub(crate) async fn start(
         chain: &Chain,
         mock: &Mock,
@@ -128,10 +136,11 @@ impl Target {
         let started = Instant::now();
         let envoy = Envoy::try_start(&chain.bootstrap(mock.socket()), workers).await;
         let envoy = envoy.map_err(|log| {
-            let critical = log
+            let said = log
                 .lines()
-                .filter(|line| line.contains("[critical]") || line.contains("[error]"));
-            critical.collect::<Vec<_>>().join("\n")
+                .find(|line| line.contains("[critical]") || line.contains("[error]"));
+            let said = said.and_then(|line| line.rsplit("] ").next());
+            said.unwrap_or("no word about why").to_owned()
         })?;
         let start = started.elapsed();
         if let Some(core) = core {
@@ -145,6 +154,11 @@ impl Target {
             mock_pid: mock.pid(),
             sent: 0,
         })
+    }
+
+    /// Envoy's resident memory.
+    pub(crate) fn rss_mib(&self) -> f64 {
+        self.envoy.rss_kib() as f64 / 1024.0
     }
 
     /// Sends work until the time is over: at least one request on each connection, and none is
@@ -241,6 +255,6 @@ async fn exchange(connection: &mut SendRequest<Full<Bytes>>, work: &Work, body: 
     Exchange {
         whole,
         first: first.unwrap_or(whole),
-        found: work.seek.as_ref().is_some_and(|seek| kept.contains(seek)),
+        found: work.seek.is_some_and(|seek| kept.contains(seek)),
     }
 }

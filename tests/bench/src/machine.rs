@@ -34,7 +34,7 @@ pub(crate) fn cores() -> usize {
 }
 
 /// The machine and the versions of everything measured.
-pub(crate) fn describe() -> Vec<(String, String)> {
+pub(crate) fn describe() -> Vec<String> {
     let field = |file: &str, name: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();
         let found = text.lines().find_map(|line| line.strip_prefix(name));
@@ -48,7 +48,10 @@ pub(crate) fn describe() -> Vec<(String, String)> {
         .parse::<u64>()
         .unwrap_or(0);
     let envoy = weir_testkit::envoy::envoy_binary().display().to_string();
-    let row = |name: &str, value: String| (name.to_owned(), value);
+    let envoy = says(&envoy, "--version");
+    // `… version: COMMIT/VERSION/…`
+    let envoy = envoy.split('/').rev().nth(3).unwrap_or(&envoy).to_owned();
+    let row = |name: &str, value: String| format!("- {name}: {value}");
     vec![
         row(
             "processor",
@@ -60,15 +63,7 @@ pub(crate) fn describe() -> Vec<(String, String)> {
         ),
         row("memory", format!("{} GiB", memory_kib.div_ceil(1 << 20))),
         row("kernel", field("/proc/sys/kernel/osrelease", "")),
-        row(
-            "Envoy",
-            says(&envoy, "--version")
-                .trim_start_matches("version: ")
-                .rsplit("version: ")
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-        ),
+        row("Envoy", envoy),
         row("compiler", says("rustc", "--version")),
         row(
             "Weir",
