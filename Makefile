@@ -91,6 +91,12 @@ docs:
 imports: filters ## Check what the modules import and how large they are
 	@python3 tests/tools/wasm_budget.py $(foreach m,$(MODULES),$(OUT)/$(firstword $(subst =, ,$(m))).wasm)
 
+.PHONY: bench
+bench: filters envoy mock ## Measure every chain in real Envoy into docs/benchmarks.md; QUICK=1 for a glance
+	@$(MAKE) --no-print-directory modules LIST="$(TEST_MODULES)"
+	@cargo build --quiet --locked --release -p weir-bench
+	@target/release/weir-bench $(if $(QUICK),--quick) docs/benchmarks.md
+
 .PHONY: tokens-independent
 tokens-independent: rust ## Compare token counts with a tokenizer in JavaScript
 	@tests/tools/tokens_independent.sh

@@ -58,5 +58,5 @@ grep -q 'type="EMAIL".*} 1$' "$answer" || { echo "expected an e-mail address" >&
 printf '\n\033[1mWho has spent what: make report LOG=…\033[0m\n'
 for _ in $(seq 50); do grep -q '"path":"/v1/models"' "$log" && break; sleep 0.1; done
 make --no-print-directory report LOG="$log" | tee "$answer" | sed 's/^/  /'
-grep -qE '^gpt-4.1-mini +5 +0 ' "$answer" || { echo "expected five priced requests to gpt-4.1-mini" >&2; exit 1; }
+grep -qE '^gpt-4.1-mini +6 +0 ' "$answer" || { echo "expected six priced requests to gpt-4.1-mini" >&2; exit 1; }
 printf '\nAll as expected.\n'

@@ -24,7 +24,7 @@ use crate::client::{Client, Request};
 
 mod process;
 
-pub use process::{envoy_binary, module};
+pub use process::{envoy_binary, find_module, module};
 
 const START_PATIENCE: Duration = Duration::from_secs(30);
 const LOG_PATIENCE: Duration = Duration::from_secs(10);
