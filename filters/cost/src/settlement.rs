@@ -98,7 +98,8 @@ impl Admitted {
             cx.effects.count(metric::COST_PICOUSD, &labels, picos(cost));
         }
         for held in held {
-            held.settle(cx, Cost::NAME, spent.keeps, |_| picos(cost));
+            // What was reserved reckoned with the dearest rates; budgets, metrics and logs agree.
+            held.settle(cx, Cost::NAME, false, |_| picos(cost));
         }
     }
 }
