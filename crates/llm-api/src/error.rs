@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use crate::Dialect;
 use crate::limits::Counted;
+use crate::{Api, Dialect};
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,33 @@ impl Refusal {
             ));
         }
         (headers, body.to_string().into_bytes())
+    }
+
+    /// The end of a stream that is broken off with this refusal: whole events.
+    pub fn event(&self, api: Api) -> Vec<u8> {
+        let (_, body) = self.render(api.dialect());
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let event = match api {
+            Api::OpenAiResponses => {
+                let error = self.openai();
+                let code = error.pointer("/error/code");
+                let event = json!({
+                    "type": "error",
+                    "code": code,
+                    "message": self.message,
+                    "param": self.param,
+                });
+                format!("event: error\ndata: {event}\n\n")
+            }
+            Api::AnthropicMessages | Api::AnthropicCountTokens => {
+                format!("event: error\ndata: {body}\n\n")
+            }
+            Api::OpenAiChat | Api::OpenAiCompletions => {
+                format!("data: {body}\n\ndata: [DONE]\n\n")
+            }
+            _ => format!("data: {body}\n\n"),
+        };
+        event.into_bytes()
     }
 
     fn openai(&self) -> Value {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use weir_intake::plain_encoding;
+use weir_llm_api::error::{Reason, Refusal};
 use weir_llm_api::json;
 use weir_llm_api::sse::{Fate, Reader, Sink};
 use weir_llm_api::{Answer, Api, Edit, splice};
@@ -10,6 +11,7 @@ use weir_pii::Restorer;
 use weir_policy::{ChunkAnswer, Headers, ResponseAnswer};
 
 use crate::channels::Channels;
+use crate::config::Action;
 use crate::leak::Leaks;
 use crate::tally::Tally;
 
@@ -30,6 +32,8 @@ enum Shape {
     Events(Box<Reader>),
     /// JSON, to be shown as a whole.
     Json,
+    /// Ended by us: nothing of what still comes passes.
+    Blocked,
     /// Nothing to be read, or no more.
     None,
 }
@@ -80,9 +84,14 @@ impl Restoring {
     pub(crate) fn chunk(&mut self, chunk: &[u8], end: bool) -> ChunkAnswer {
         match &mut self.shape {
             Shape::None => ChunkAnswer::Finished,
+            Shape::Blocked => ChunkAnswer::Replace(Vec::new()),
             Shape::Json => {
                 self.shape = Shape::None;
                 let edits = self.edits(chunk);
+                if self.channels.blocks() {
+                    let (_, body) = self.refusal().render(self.api.dialect());
+                    return ChunkAnswer::Replace(body);
+                }
                 if edits.is_empty() {
                     return ChunkAnswer::Pass;
                 }
@@ -98,15 +107,38 @@ impl Restoring {
                 reader.feed(chunk, &mut sink);
                 if end {
                     reader.finish(&mut sink);
-                    let rest = sink.channels.flush();
+                    let rest = sink.rest();
                     if !rest.is_empty() && !reader.is_between_events() {
                         sink.out.extend_from_slice(b"\n\n");
                     }
                     sink.out.extend(rest);
                 }
-                ChunkAnswer::Replace(sink.out)
+                let mut out = sink.out;
+                if self.channels.blocks() {
+                    self.shape = Shape::Blocked;
+                    out.extend(self.refusal().event(self.api));
+                }
+                ChunkAnswer::Replace(out)
             }
         }
+    }
+
+    /// Whether the answer is JSON, as a whole.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self.shape, Shape::None | Shape::Json)
+    }
+
+    /// Whether the answer was ended by us.
+    pub(crate) fn blocks(&self) -> bool {
+        self.channels.blocks()
+    }
+
+    /// What the caller is told in place of an answer.
+    fn refusal(&self) -> Refusal {
+        let blocked = self.channels.tally.by_type(Some(Action::Block));
+        let shown = blocked.replace('=', ": ").replace(',', ", ");
+        let text = format!("The answer holds data that must not be sent on ({shown}).");
+        Refusal::new(Reason::PermissionDenied, text)
     }
 
     /// What was found in the answer itself.
@@ -170,9 +202,22 @@ struct Passing<'a> {
     out: Vec<u8>,
 }
 
+impl Passing<'_> {
+    /// Events with all that is held back, unless it must not be let out.
+    fn rest(&mut self) -> Vec<u8> {
+        let rest = self.channels.flush();
+        match self.channels.blocks() {
+            true => Vec::new(),
+            false => rest,
+        }
+    }
+}
+
 impl Sink for Passing<'_> {
     fn pass(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+        if !self.channels.blocks() {
+            self.out.extend_from_slice(bytes);
+        }
     }
 
     fn data(&mut self, json: &[u8]) -> Fate {
@@ -182,6 +227,9 @@ impl Sink for Passing<'_> {
             *self.unread = Some("an event of it is no JSON object");
         }
         let (before, edits) = event.finish(json);
+        if self.channels.blocks() {
+            return Fate::Drop;
+        }
         if self.channels.crowded {
             *self.unread = Some("it has too many texts at a time");
         }
@@ -193,7 +241,7 @@ impl Sink for Passing<'_> {
     }
 
     fn word(&mut self) {
-        let rest = self.channels.flush();
+        let rest = self.rest();
         self.out.extend(rest);
     }
 

@@ -8,6 +8,7 @@ use weir_llm_api::json::{Span, Text};
 use weir_llm_api::{Api, Channel, Edit, Output, Spoken};
 use weir_pii::{Carry, Depth, Restorer};
 
+use crate::config::Action;
 use crate::delta::Delta;
 use crate::leak::{Judge, Leaks, Window};
 use crate::tally::Tally;
@@ -76,6 +77,12 @@ impl Channels {
             open: Vec::new(),
             crowded: false,
         }
+    }
+
+    /// Whether something was found that must not be let out at all.
+    pub(crate) fn blocks(&self) -> bool {
+        let real = self.leaks.as_ref().is_some_and(|(_, shadow)| !shadow);
+        real && self.tally.has(Action::Block)
     }
 
     /// Begins to read a JSON text whose texts are whole, or pieces of longer ones.

@@ -123,6 +123,9 @@ pub enum ResponseAction {
     Mask,
     /// It stays, and is counted.
     Report,
+    /// The answer ends there: an error takes the place of a JSON answer, or of what is left of a
+    /// stream.
+    Block,
 }
 
 /// What happens to values of a type: an action, or one with what comes back.

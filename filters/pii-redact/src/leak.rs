@@ -117,6 +117,7 @@ impl Judge<'_> {
         let action = match self.leaks.action {
             ResponseAction::Mask => Action::Mask,
             ResponseAction::Report => Action::Report,
+            ResponseAction::Block => Action::Block,
         };
         self.tally.add(&finding.kind, action);
         action == Action::Mask && !self.shadow

@@ -131,11 +131,21 @@ impl Exchange for Redacting {
         }
     }
 
-    fn response_chunk(&mut self, _: &mut Cx<'_>, chunk: &[u8], end: bool) -> ChunkAnswer {
-        match &mut self.restoring {
-            Some((_, _, restoring)) => restoring.chunk(chunk, end),
-            None => ChunkAnswer::Finished,
+    fn response_chunk(&mut self, cx: &mut Cx<'_>, chunk: &[u8], end: bool) -> ChunkAnswer {
+        let Some((rule, _, restoring)) = &mut self.restoring else {
+            return ChunkAnswer::Finished;
+        };
+        let answer = restoring.chunk(chunk, end);
+        if restoring.blocks() && self.verdict != "blocked" {
+            self.verdict = "blocked";
+            cx.effects.fact(fact::VERDICT, self.verdict);
+            cx.effects.fact(fact::RULE, rule.as_str());
+            if restoring.is_json() && self.config.hold {
+                // Its headers are still here to tell.
+                cx.effects.set_response_header(":status", "403");
+            }
         }
+        answer
     }
 
     fn end(self, cx: &mut Cx<'_>, ending: Ending) {

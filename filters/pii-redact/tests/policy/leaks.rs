@@ -192,3 +192,55 @@ fn a_request_without_values_has_its_answer_searched() {
     });
     assert_eq!(read(&outcome), "joe@example.com");
 }
+
+/// What must not be let out ends the answer, and never leaves in part.
+#[test]
+fn a_blocked_value_ends_the_answer() {
+    let said = format!(
+        "{}mail joe@example.com now {}",
+        "so ".repeat(200),
+        "or ".repeat(200)
+    );
+    let blocking = json!({"types": ["EMAIL"], "action": "block"});
+    let mut settings = config(&blocking);
+    let ends = |outcome: &Outcome, shown: &str| {
+        let got = String::from_utf8(outcome.got.body.clone()).unwrap();
+        assert!(
+            !got.contains("joe") && !got.contains("now"),
+            "{shown}: {got}"
+        );
+        let error = "The answer holds data that must not be sent on (EMAIL: 1).";
+        assert_eq!(got.matches(error).count(), 1, "{shown}: {got}");
+        let facts = ["verdict", "rule"].map(|name| outcome.fact(name));
+        assert_eq!(facts, ["blocked", "default"], "{shown}");
+        assert_eq!(counted(outcome, "EMAIL", "block"), 1, "{shown}");
+        got
+    };
+    for size in [1, 7, 64, 5000] {
+        let answer = stream(&said, size);
+        for step in [1, 50, 100_000] {
+            let play = Play {
+                response_cuts: (step..answer.body.len()).step_by(step).collect(),
+                ..Play::default()
+            };
+            let outcome = play.run(&filter(&settings), &request(), |_| answer.clone());
+            let got = ends(&outcome, &format!("{size} {step}"));
+            assert!(got.ends_with("}\n\ndata: [DONE]\n\n"), "{got}");
+        }
+    }
+    let outcome = Play::default().run(&filter(&settings), &request(), |_| json_answer(&said));
+    let error: Value = serde_json::from_str(&ends(&outcome, "JSON")).unwrap();
+    assert_eq!(error["error"]["type"], "permission_error");
+    assert_eq!(outcome.status(), "200");
+    settings["hold"] = true.into();
+    let outcome = Play::default().run(&filter(&settings), &request(), |_| json_answer(&said));
+    ends(&outcome, "held");
+    assert_eq!(outcome.status(), "403");
+    // Only tried out.
+    settings["shadow"] = true.into();
+    for answer in [json_answer(&said), stream(&said, 7)] {
+        let outcome = Play::default().run(&filter(&settings), &request(), |_| answer.clone());
+        assert_eq!(read(&outcome), said);
+        assert_eq!(counted(&outcome, "EMAIL", "shadow_block"), 1);
+    }
+}
