@@ -99,7 +99,7 @@ impl Intake {
     ) -> Result<Self, ConfigError> {
         let mut apis = Vec::with_capacity(paths.len());
         for (i, ApiPath { path, api }) in paths.into_iter().enumerate() {
-            apis.push((api_path(&path, &format!("apis[{i}].path"))?, api));
+            apis.push((path_glob(&path, &format!("apis[{i}].path"))?, api));
             if !api.model_in_body() {
                 return Err(ConfigError::at(
                     format!("apis[{i}].api"),
@@ -154,12 +154,7 @@ impl Intake {
         if !method.eq_ignore_ascii_case("POST") || self.apis.is_empty() {
             return None;
         }
-        // Compared as a lax server would see it, so that odd spellings do not get around it.
-        let spelt: String = segments(path)
-            .iter()
-            .flat_map(|segment| ["/", &segment.text])
-            .collect();
-        let spelt = spelt.to_lowercase();
+        let spelt = spelt(path);
         let (_, api) = self.apis.iter().find(|(glob, _)| glob.matches(&spelt))?;
         Some(by_path_alone(*api))
     }
@@ -205,6 +200,17 @@ impl Intake {
             };
         };
         cx.effects.fact(fact::API, call.api.name());
+        self.head_of(call, cx, headers, watched)
+    }
+
+    /// Looks at the headers of a request that is taken for this call, whatever its path.
+    pub fn head_of(
+        &self,
+        call: Call,
+        cx: &mut Cx<'_>,
+        headers: &Headers,
+        watched: &[String],
+    ) -> Head {
         let identity = match well_formed(headers).and_then(|()| self.identify(cx, headers)) {
             Ok(identity) => identity,
             Err(refused) => return Head::Refused(call, refused),
@@ -291,8 +297,22 @@ fn by_path_alone(api: Api) -> Call {
     }
 }
 
-/// A path of the operator's, in lower case: servers differ in whether case counts.
-fn api_path(glob: &Glob, place: &str) -> Result<Glob, ConfigError> {
+/// A path as a lax server would see it, without its query and in lower case, so that odd spellings
+/// do not get around what is for it.
+pub fn spelt(path: &str) -> String {
+    let path: String = segments(path)
+        .iter()
+        .flat_map(|segment| ["/", &segment.text])
+        .collect();
+    path.to_lowercase()
+}
+
+/// A path of the operator's, to be matched with [`spelt`] ones: in lower case, for servers differ in
+/// whether case counts.
+///
+/// # Errors
+/// A path that could never match.
+pub fn path_glob(glob: &Glob, place: &str) -> Result<Glob, ConfigError> {
     let path = glob.as_str();
     let rooted = path.starts_with('/') || path.starts_with('*');
     if !rooted || path.ends_with('/') || path.contains("//") || path.contains(['%', '#']) {

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use weir_intake::{ApiPath, Intake, MatchSettings, OnUnreadable};
-use weir_policy::IdentitySource;
 use weir_policy::config::{OneOrMany, unique_map};
+use weir_policy::{Glob, IdentitySource};
 
 use crate::rule::Rule;
 
@@ -27,6 +27,10 @@ pub struct Settings {
     /// Paths of known APIs beyond those recognised by themselves.
     #[serde(default)]
     pub apis: Vec<ApiPath>,
+    /// Paths of JSON that is no known API (`*` and `?` as in any glob): every string of an object
+    /// that is sent there is looked at, and of one that is answered.
+    #[serde(default)]
+    pub all_strings: Vec<Glob>,
     /// Longest request body read, and longest JSON answer or event of a stream, in bytes. A
     /// longer request is answered with 413, a longer answer passes without its values. Also by
     /// how much an answer may grow. Default 8 MiB.
@@ -311,6 +315,8 @@ impl schemars::JsonSchema for TreatmentSettings {
 pub(crate) struct Config {
     pub(crate) hold: bool,
     pub(crate) intake: Intake,
+    /// Paths in lower case.
+    pub(crate) all_strings: Vec<Glob>,
     /// The last of them is for every request.
     pub(crate) rules: Vec<Rule>,
     /// Header names that rules look at.

@@ -16,11 +16,11 @@ mod tally;
 
 use std::rc::Rc;
 
-use weir_intake::{Head, Refused, Subject, invalid, too_large};
+use weir_intake::{Head, Refused, Subject, invalid, spelt, too_large};
 use weir_llm_api::error::{Reason, Refusal};
-use weir_llm_api::{Call, Dialect, Request, splice};
+use weir_llm_api::{Api, Call, Dialect, Request, splice};
 use weir_pii::Placeholders;
-use weir_policy::names::{fact, metric};
+use weir_policy::names::{OTHER, fact, metric};
 use weir_policy::{
     BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
     Level, Policy, Reply, ResponseAnswer, TooLarge,
@@ -65,6 +65,7 @@ impl Policy for PiiRedact {
         Redacting {
             config: Rc::clone(&self.config),
             call: None,
+            other_json: false,
             identity: None,
             watched: Headers::default(),
             verdict: "allowed",
@@ -79,6 +80,8 @@ pub struct Redacting {
     config: Rc<Config>,
     /// Set once the request is known to be ours.
     call: Option<Call>,
+    /// It is of no known API, but on a path that is looked at all the same.
+    other_json: bool,
     identity: Option<Identity>,
     /// The request's headers that rules look at.
     watched: Headers,
@@ -91,7 +94,20 @@ pub struct Redacting {
 impl Exchange for Redacting {
     fn request_headers(&mut self, cx: &mut Cx<'_>, headers: &Headers) -> HeadAnswer {
         let config = Rc::clone(&self.config);
-        let ours = match config.intake.head(cx, headers, &config.watched_headers) {
+        let mut head = config.intake.head(cx, headers, &config.watched_headers);
+        if matches!(head, Head::Foreign) && config.is_other_json(headers) {
+            self.other_json = true;
+            let call = Call {
+                // InvokeModel's bodies are the vendors' own, too: all there is are strings.
+                api: Api::BedrockInvoke,
+                path_model: None,
+                path_stream: None,
+            };
+            head = config
+                .intake
+                .head_of(call, cx, headers, &config.watched_headers);
+        }
+        let ours = match head {
             Head::Foreign => return HeadAnswer::Ignore,
             Head::Refused(call, refused) => {
                 self.call = Some(call);
@@ -166,7 +182,14 @@ impl Exchange for Redacting {
         }
         let labels = [
             ("filter", PiiRedact::NAME),
-            ("api", call.api.name()),
+            (
+                "api",
+                if self.other_json {
+                    OTHER
+                } else {
+                    call.api.name()
+                },
+            ),
             ("verdict", self.verdict),
         ];
         cx.effects.count(metric::REQUESTS, &labels, 1);
@@ -174,6 +197,15 @@ impl Exchange for Redacting {
 }
 
 impl Config {
+    /// Whether a request that is of no known API is looked at all the same.
+    fn is_other_json(&self, headers: &Headers) -> bool {
+        let method = headers.text(":method").unwrap_or_default();
+        let path = headers.get(":path").unwrap_or_default();
+        let path = spelt(&String::from_utf8_lossy(path));
+        ["POST", "PUT", "PATCH"].contains(&method)
+            && self.all_strings.iter().any(|glob| glob.matches(&path))
+    }
+
     /// Whether each header that rules look at stands there once: of two, one could be what exempts,
     /// the other what tells the upstream.
     fn unambiguous(&self, watched: &Headers) -> Result<(), Refused> {
@@ -202,13 +234,15 @@ impl Redacting {
             .fact(fact::UPSTREAM_MODEL)
             .filter(|sent| !sent.is_empty());
         let model = sent.or(in_path).or_else(in_body).unwrap_or_default();
-        if asked.is_empty() {
+        if asked.is_empty() && !self.other_json {
             let shown = model.chars().filter(|c| !c.is_control());
             cx.effects
                 .fact(fact::MODEL, shown.take(MAX_MODEL).collect::<String>());
         }
         let stream = call.path_stream.or(request.stream).unwrap_or(false);
-        cx.effects.fact(fact::STREAM, stream.to_string());
+        if !self.other_json {
+            cx.effects.fact(fact::STREAM, stream.to_string());
+        }
         let subject = Subject {
             api: call.api,
             asked: &asked,
@@ -331,10 +365,10 @@ impl Redacting {
 
     fn refuse(&mut self, cx: &mut Cx<'_>, refused: Refused) -> Reply {
         self.verdict = refused.verdict;
-        let dialect = self
-            .call
-            .as_ref()
-            .map_or(Dialect::Problem, |c| c.api.dialect());
+        let dialect = match &self.call {
+            Some(call) if !self.other_json => call.api.dialect(),
+            _ => Dialect::Problem,
+        };
         refused.reply(PiiRedact::NAME, cx, dialect)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use weir_intake::{Intake, Match, MatchSettings};
+use weir_intake::{Intake, Match, MatchSettings, path_glob};
 use weir_pii::{
     Allow, Confidence, Custom, Group, HashKey, Kind, Mark, Naming, Restore, Scanner, Terms,
     Validator, detectors,
@@ -43,6 +43,10 @@ impl Config {
             s.on_unreadable,
             s.identity,
         )?;
+        let mut all_strings = Vec::with_capacity(s.all_strings.len());
+        for (i, path) in s.all_strings.iter().enumerate() {
+            all_strings.push(path_glob(path, &format!("all_strings[{i}]"))?);
+        }
         let mut make = RuleMaker::new(s.custom, s.terms, s.allow, s.min_confidence, s.hash_key)?;
         let mut usual = make.usual();
         make.apply(s.types, &mut usual, "types")?;
@@ -72,6 +76,7 @@ impl Config {
         Ok(Self {
             hold: s.hold,
             intake,
+            all_strings,
             rules,
             watched_headers: watched.into_iter().collect(),
         })

@@ -288,3 +288,45 @@ fn an_earlier_filters_verdict_stays() {
         "allowed"
     );
 }
+
+/// JSON that is no known API, on paths that are said to have some: every string.
+#[test]
+fn other_json_is_looked_at_where_it_is_said_to_be() {
+    let policy = filter(&json!({"all_strings": ["/internal/*"], "types": {"secrets": "block"}}));
+    let body = format!(r#"{{"to": "{EMAIL}", "id": 7, "deep": [{{"x": "call {EMAIL}"}}]}}"#);
+    let masked = r#"{"to": "[EMAIL_1]", "id": 7, "deep": [{"x": "call [EMAIL_1]"}]}"#;
+    let run = |method: &str, path: &str, body: &str| {
+        let mut request = Message::post(path, body);
+        request.headers[0].1 = method.as_bytes().to_vec();
+        Play::default().run(&policy, &request, |sent| {
+            Message::answer("application/json", sent.body.clone())
+        })
+    };
+    for (method, path, expected) in [
+        ("POST", "/internal/notes", masked),
+        ("PUT", "/internal//x/../Notes?q=1", masked),
+        ("POST", "/external/notes", body.as_str()),
+        ("DELETE", "/internal/notes", &body),
+    ] {
+        let outcome = run(method, path, &body);
+        assert_eq!(outcome.sent_body(), expected, "{method} {path}");
+        assert_eq!(
+            String::from_utf8(outcome.got.body.clone()).unwrap(),
+            body,
+            "{method} {path}"
+        );
+        assert_eq!(outcome.fact("api"), "", "{path}");
+    }
+    for (body, status) in [
+        (r#"{"p": "password: Tr0ub4dor&3"}"#, "400"),
+        ("[1]", "400"),
+        ("{", "400"),
+    ] {
+        let outcome = run("POST", "/internal/notes", body);
+        assert_eq!(outcome.status(), status, "{body}");
+        assert_eq!(
+            outcome.got.header("content-type"),
+            "application/problem+json"
+        );
+    }
+}
