@@ -525,3 +525,61 @@ async fn hostile_texts_are_read() {
     assert!(kib < 1024 * 1024, "{kib} KiB");
     rig.envoy.assert_no_crash();
 }
+
+/// An answer with what must not be let out ends there, under a status that says so where the
+/// headers are held.
+#[tokio::test]
+async fn an_answer_can_be_ended() {
+    let text = format!("{}mail joe@example.org now", "so ".repeat(120));
+    for hold in [false, true] {
+        let response = json!({"types": ["EMAIL"], "action": "block"});
+        let rig = rig(json!({"hold": hold, "response": response})).await;
+        for (path, stream, end) in [
+            (CHAT, false, "}"),
+            (CHAT, true, "\n\ndata: [DONE]\n\n"),
+            ("/v1/messages", true, "}\n\n"),
+            ("/v1/responses", true, "}\n\n"),
+        ] {
+            let user = json!([{"role": "user", "content": "hi"}]);
+            let body = json!({"model": "m", "max_tokens": 9, "messages": user, "input": "hi", "stream": stream});
+            let request = Request::post(path)
+                .header("x-mock-text", text.replace(' ', "%20"))
+                .header("x-mock-cut", "40")
+                .json(&body);
+            let answer = rig.h2().send(request).await.ok();
+            let status = if hold && !stream { 403 } else { 200 };
+            assert_eq!(answer.status, status, "{path} {stream} {hold}");
+            let got = answer.text();
+            assert!(!got.contains("joe"), "{path}: {got}");
+            assert!(
+                got.contains("must not be sent on (EMAIL: 1)"),
+                "{path}: {got}"
+            );
+            assert!(got.ends_with(end), "{path}: {got}");
+        }
+        let log = rig.envoy.access_log(4).await;
+        assert!(
+            log.iter().all(|line| line["verdict"] == "blocked"),
+            "{log:?}"
+        );
+        rig.envoy.assert_no_crash();
+    }
+}
+
+/// JSON that is no known API, where the operator says there is some.
+#[tokio::test]
+async fn other_json_is_looked_at_where_it_is_said_to_be() {
+    let rig = rig(json!({"all_strings": ["/internal/*"]})).await;
+    let body =
+        json!({"to": "jane.roe@example.org", "notes": [{"text": "call jane.roe@example.org"}]});
+    for (path, masked) in [("/internal/notes", true), ("/external/notes", false)] {
+        let request = Request::post(path)
+            .header("x-mock-echo", "true")
+            .json(&body);
+        rig.h2().send(request).await.ok();
+        let sent = body_sent(&rig);
+        assert_eq!(sent.contains("[EMAIL_1]"), masked, "{sent}");
+        assert_eq!(sent.contains("jane.roe"), !masked, "{sent}");
+    }
+    rig.envoy.assert_no_crash();
+}
