@@ -221,6 +221,9 @@ impl Sink for Passing<'_> {
     }
 
     fn data(&mut self, json: &[u8]) -> Fate {
+        if self.channels.blocks() {
+            return Fate::Drop;
+        }
         let mut event = self.channels.event(true);
         // What was read before a fault has been taken in, and so has to be written.
         if Answer::read(self.api, json, &mut event).is_err() {
