@@ -406,8 +406,46 @@ async fn hanging_up_costs_what_was_sent() {
     rig.envoy.assert_no_crash();
 }
 
-/// Several limits, owners without number, months that end: what native tests show for every case,
-/// here by way of Envoy's store.
+/// A day ends where `utc_offset` has its midnight: here at the next full minute, whatever the time is.
+#[tokio::test]
+async fn a_quota_begins_anew_at_midnight_of_its_offset() {
+    let since_epoch = || {
+        let now = std::time::SystemTime::now();
+        now.duration_since(std::time::UNIX_EPOCH).unwrap()
+    };
+    // Ten seconds to start Envoy and use the quota up.
+    let minute = (since_epoch().as_secs() + 10) / 60 + 1;
+    let midnight = Duration::from_secs(minute * 60);
+    let of_day = minute % 1440;
+    let (sign, offset) = if of_day <= 720 {
+        ("-", of_day)
+    } else {
+        ("+", 1440 - of_day)
+    };
+    let offset = format!("{sign}{:02}:{:02}", offset / 60, offset % 60);
+    let rig = rig(by_team(json!([
+        {"name": "day", "requests": 2, "window": "day", "utc_offset": offset},
+    ])))
+    .await;
+    let client = rig.h2();
+    for status in [200, 200, 403] {
+        let answer = client.send(chat(8)).await.ok();
+        assert_eq!(answer.status, status, "{answer:?}");
+        if status == 403 {
+            let wait = midnight.saturating_sub(since_epoch()).as_secs();
+            let told = header(&answer, "retry-after");
+            assert!((wait..=wait + 2).contains(&told), "{told} of {wait}");
+        }
+    }
+    sleep(midnight.saturating_sub(since_epoch()) + Duration::from_millis(100)).await;
+    for status in [200, 200, 403] {
+        let answer = client.send(chat(8)).await.ok();
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    rig.envoy.assert_no_crash();
+}
+
+/// Owners without number: by way of Envoy's store what native tests show for every case.
 #[tokio::test]
 async fn more_owners_than_slots_share_one() {
     let config = json!({
