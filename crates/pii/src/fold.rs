@@ -17,46 +17,42 @@ pub(crate) struct Folded {
 impl Folded {
     /// The folded copy, or `None` if it would be the text itself.
     pub(crate) fn new(text: &str) -> Option<Self> {
-        if text.is_ascii() {
-            return None;
-        }
-        let first = text
-            .char_indices()
-            .find_map(|(at, c)| (!c.is_ascii() && fold(c).is_some()).then_some(at))?;
+        let (mut at, mut c, mut byte) = next_folded(text, 0)?;
         let mut folded = Self {
             text: Vec::with_capacity(text.len()),
             steps: Vec::new(),
             widths: Vec::new(),
             len: text.len(),
         };
-        let (clean, rest) = text.split_at_checked(first)?;
-        folded.text.extend_from_slice(clean.as_bytes());
-        let mut distance = 0;
-        let mut utf8 = [0; 4];
-        for (at, c) in rest.char_indices() {
-            let ascii;
-            let new = match fold(c).filter(|_| !c.is_ascii()) {
-                Some(0) => continue,
-                Some(byte) => {
-                    let width = u8::try_from(c.len_utf8()).ok()?;
-                    folded
-                        .widths
-                        .push((u32::try_from(folded.text.len()).ok()?, width));
-                    ascii = [byte];
-                    &ascii[..]
-                }
-                None => c.encode_utf8(&mut utf8).as_bytes(),
-            };
-            let (here, there) = (folded.text.len(), first + at);
-            if there - here != distance {
-                distance = there - here;
-                // A text over 4 GiB does not exist in 32 bits of address space.
-                let step = (u32::try_from(here).ok()?, u32::try_from(there).ok()?);
-                folded.steps.push(step);
+        let mut copied = 0;
+        loop {
+            folded.copy(text.get(copied..at)?.as_bytes(), copied)?;
+            if byte != 0 {
+                let here = u32::try_from(folded.text.len()).ok()?;
+                folded.widths.push((here, u8::try_from(c.len_utf8()).ok()?));
+                folded.copy(&[byte], at)?;
             }
-            folded.text.extend_from_slice(new);
+            copied = at + c.len_utf8();
+            let Some(next) = next_folded(text, copied) else {
+                break;
+            };
+            (at, c, byte) = next;
         }
+        folded.copy(text.get(copied..)?.as_bytes(), copied)?;
         Some(folded)
+    }
+
+    /// Appends bytes that stand for what begins here in the original.
+    fn copy(&mut self, bytes: &[u8], original: usize) -> Option<()> {
+        let here = self.text.len();
+        let distance = |&(here, there): &(u32, u32)| (there - here) as usize;
+        if !bytes.is_empty() && self.steps.last().map_or(0, distance) != original - here {
+            // A text over 4 GiB does not exist in 32 bits of address space.
+            let step = (u32::try_from(here).ok()?, u32::try_from(original).ok()?);
+            self.steps.push(step);
+        }
+        self.text.extend_from_slice(bytes);
+        Some(())
     }
 
     /// Where the byte at `at` stood in the original.
@@ -89,6 +85,27 @@ impl Folded {
                     .map_or(1, |&(_, width)| usize::from(width))
             })
     }
+}
+
+/// The next character from `at` on that is folded: where it stands, and what it stands for.
+fn next_folded(text: &str, mut at: usize) -> Option<(usize, char, u8)> {
+    loop {
+        at += ascii_run(text.as_bytes().get(at..)?);
+        let c = text.get(at..)?.chars().next()?;
+        match fold(c) {
+            Some(byte) => return Some((at, c, byte)),
+            None => at += c.len_utf8(),
+        }
+    }
+}
+
+/// How many ASCII bytes come first.
+fn ascii_run(bytes: &[u8]) -> usize {
+    // A block without early exit is what the compiler turns into vector instructions.
+    let ascii = |block: &&[u8]| block.iter().fold(0, |all, byte| all | byte) < 0x80;
+    let run = 32 * bytes.chunks_exact(32).take_while(ascii).count();
+    let rest = bytes.get(run..).unwrap_or_default();
+    run + rest.iter().take_while(|byte| byte.is_ascii()).count()
 }
 
 /// The ASCII byte the character stands for; 0 for one that shows nothing.

@@ -27,6 +27,7 @@ mod check;
 mod custom;
 mod find;
 mod fold;
+mod literals;
 mod near;
 mod placeholder;
 mod resolve;

@@ -3,10 +3,9 @@
 //!
 //! A window of fixed size around a value is looked at, and only when a detector asks.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-
 use crate::{
     bytes::{Bytes, class},
+    literals::Literals,
     settings::SettingError,
 };
 
@@ -157,7 +156,7 @@ const HARMLESS: &[&str] = &[
 
 /// The words, compiled.
 pub(crate) struct Words {
-    finder: AhoCorasick,
+    finder: Literals,
     meanings: Vec<Meaning>,
 }
 
@@ -202,12 +201,7 @@ impl Words {
                 });
             }
         }
-        let finder = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .prefilter(false)
-            .build(literals)
-            .map_err(SettingError::literals)?;
+        let finder = Literals::new(&literals).map_err(SettingError::literals)?;
         Ok(Self { finder, meanings })
     }
 
@@ -287,14 +281,14 @@ impl Words {
         }
         let again = seen.to.saturating_sub(LONGEST_WORD).max(seen.from);
         let to = (to + AFTER).min(text.len());
-        for hit in self.finder.find_overlapping_iter(text.slice(again, to)) {
+        self.finder.find_all(text.slice(again, to), |hit| {
             let (start, end) = (again + hit.start(), again + hit.end());
             let word = hit.pattern().as_usize();
             let short = self.meanings.get(word).is_some_and(|word| word.short);
             if end > seen.to && bounded(text, start, end, short) {
                 seen.hits.push(Hit { start, end, word });
             }
-        }
+        });
         seen.to = to;
     }
 
@@ -302,20 +296,16 @@ impl Words {
     pub(crate) fn hint(&self, hint: Option<&str>) -> Seen {
         let hint = Bytes(hint.unwrap_or_default().as_bytes());
         let hint = Bytes(hint.slice(hint.len().saturating_sub(LONGEST_HINT), hint.len()));
-        let hits = self.finder.find_overlapping_iter(hint.0).filter_map(|hit| {
+        let mut seen = Seen::default();
+        self.finder.find_all(hint.0, |hit| {
             let word = hit.pattern().as_usize();
             let short = self.meanings.get(word).is_some_and(|word| word.short);
             let (start, end) = (hit.start(), hint.len() - hit.end());
-            bounded(hint, start, hit.end(), short).then_some(Hit { start, end, word })
+            if bounded(hint, start, hit.end(), short) {
+                seen.hint.push(Hit { start, end, word });
+            }
         });
-        Seen {
-            hint: if hint.len() == 0 {
-                Vec::new()
-            } else {
-                hits.collect()
-            },
-            ..Seen::default()
-        }
+        seen
     }
 }
 

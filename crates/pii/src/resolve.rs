@@ -74,6 +74,10 @@ pub(crate) fn normal(normal: Normal, raw: &str) -> String {
 
 fn email(raw: &str) -> String {
     let mut plain = raw.to_lowercase();
+    let spelt_out = |byte| b" ([{<%&\\".contains(&byte);
+    if !plain.bytes().any(spelt_out) {
+        return plain;
+    }
     for at in [
         "[at]", "(at)", "{at}", "<at>", "%40", "&#64;", "&#x40;", "\\u0040", " at ",
     ] {

@@ -3,13 +3,12 @@
 
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-
 use crate::{
     bytes::Bytes,
     custom::{Allowed, Own as OperatorsOwn},
     find,
     fold::Folded,
+    literals::Literals,
     near::{Seen, Verdict, Words, spellings},
     resolve,
     settings::{Kind, SettingError, Settings},
@@ -33,7 +32,7 @@ pub struct Finding {
 pub struct Scanner {
     /// The rows of the table that were asked for.
     rows: Vec<Row>,
-    literals: AhoCorasick,
+    literals: Literals,
     leads: Vec<Lead>,
     words: Words,
     pub(crate) shapes: find::Shapes,
@@ -119,12 +118,7 @@ impl Scanner {
         let own = OperatorsOwn::new(settings, &mut words)?;
         Ok(Self {
             rows,
-            literals: AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
-                .prefilter(false)
-                .build(literals)
-                .map_err(SettingError::literals)?,
+            literals: Literals::new(&literals).map_err(SettingError::literals)?,
             leads,
             words: Words::new(&words)?,
             shapes,
@@ -202,14 +196,12 @@ impl Scanner {
 
     /// Whether a text under this heading would be looked at with other eyes.
     pub(crate) fn heeds(&self, heading: &str) -> bool {
-        let label = |hit: aho_corasick::Match| {
-            matches!(
-                self.leads.get(hit.pattern().as_usize()),
-                Some(Lead::Label(..))
-            )
-        };
-        self.literals.find_overlapping_iter(heading).any(label)
-            || self.words.hint(Some(heading)).any()
+        let mut labelled = false;
+        self.literals.find_all(heading.as_bytes(), |hit| {
+            let lead = self.leads.get(hit.pattern().as_usize());
+            labelled |= matches!(lead, Some(Lead::Label(..)));
+        });
+        labelled || self.words.hint(Some(heading)).any()
     }
 
     /// How much memory the literals and words take, without the operator's own patterns.
@@ -257,14 +249,14 @@ impl<'a> Scan<'a> {
         let scanner = self.scanner;
         if let Some(hint) = self.hint {
             let bytes = Bytes(hint.as_bytes());
-            for hit in scanner.literals.find_overlapping_iter(hint) {
+            scanner.literals.find_all(hint.as_bytes(), |hit| {
                 if let Some(&Lead::Label(row, value)) = scanner.leads.get(hit.pattern().as_usize())
                 {
                     find::label::hint(self, row, value, bytes, hit.start(), hit.end());
                 }
-            }
+            });
         }
-        for hit in scanner.literals.find_overlapping_iter(self.text.0) {
+        scanner.literals.find_all(self.text.0, |hit| {
             match scanner.leads.get(hit.pattern().as_usize()) {
                 Some(&Lead::Form(row, form)) => find::secret::form(self, row, form, hit.start()),
                 Some(&Lead::Label(row, value)) => {
@@ -273,7 +265,7 @@ impl<'a> Scan<'a> {
                 Some(&Lead::Own(row, own)) => find::own(self, row, own, hit.start(), hit.end()),
                 None => {}
             }
-        }
+        });
     }
 
     /// What the words around the value say of this row's finding there.

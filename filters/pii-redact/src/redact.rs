@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::mem;
 use std::ops::Range;
 
+use memchr::{memchr, memmem};
 use weir_llm_api::json::{self, Leaf, Text};
 use weir_llm_api::{Edit, Place, Prompt};
 use weir_pii::{Finding, Placeholders, Scanner};
@@ -25,6 +26,11 @@ pub(crate) struct Noting(pub(crate) Placeholders);
 
 impl Prompt for Noting {
     fn text(&mut self, _: Place, text: Text<'_>) {
+        // Most texts hold no bracket, however it is written.
+        let written = text.raw.as_bytes();
+        if memchr(b'[', written).is_none() && memmem::find(written, b"\\u").is_none() {
+            return;
+        }
         let text = text.decode();
         self.0.note(&text);
         // Escaped once more, as in arguments.

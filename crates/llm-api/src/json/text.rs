@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::Span;
 
 /// A JSON string as it stands in the document.
@@ -50,9 +52,11 @@ impl<'a> Text<'a> {
 fn unescape(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some((plain, after)) = rest.split_once('\\') {
+    while let Some((plain, after)) =
+        memchr(b'\\', rest.as_bytes()).and_then(|at| rest.split_at_checked(at))
+    {
         text.push_str(plain);
-        let (decoded, after) = escaped_char(after);
+        let (decoded, after) = escaped_char(after.get(1..).unwrap_or_default());
         rest = after;
         text.push(decoded);
     }
@@ -106,8 +110,7 @@ impl Places<'_> {
             let wanted = decoded - self.decoded;
             let ahead = self.rest.as_bytes();
             let ahead = ahead.get(..wanted).unwrap_or(ahead);
-            let plain = ahead.iter().position(|&b| b == b'\\');
-            let plain = plain.unwrap_or(ahead.len());
+            let plain = memchr(b'\\', ahead).unwrap_or(ahead.len());
             if plain > 0 {
                 self.pass(plain, plain);
                 continue;

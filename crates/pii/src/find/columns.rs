@@ -84,8 +84,8 @@ fn separator(line: &[u8], row: &[u8]) -> Option<u8> {
         return None;
     }
     b",\t;|".iter().copied().find(|separator| {
-        let count = memchr::memchr_iter(*separator, line).count();
-        count > 0
+        memchr::memchr(*separator, line).is_some()
+            && memchr::memchr(*separator, row).is_some()
             && cells(Bytes(line), (0, line.len()), *separator).count()
                 == cells(Bytes(row), (0, row.len()), *separator).count()
     })
