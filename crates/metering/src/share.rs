@@ -5,7 +5,7 @@ use weir_intake::{Match, MatchSettings, OnMissingIdentity, Refused};
 use weir_llm_api::Api;
 use weir_policy::identity::header_name;
 use weir_policy::names::fact;
-use weir_policy::{ConfigError, Cx, Headers, Identity, Owner};
+use weir_policy::{Attributes, ConfigError, Cx, Headers, Identity, Owner};
 
 /// A part of what makes an owner.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +37,6 @@ pub struct Share {
 }
 
 /// A request as limits look at it.
-#[derive(Debug)]
 pub struct Subject<'a> {
     /// The API.
     pub api: Api,
@@ -50,20 +49,19 @@ pub struct Subject<'a> {
     folded: String,
     asked: String,
     provider: String,
-    route: String,
+    attributes: &'a dyn Attributes,
 }
 
 impl<'a> Subject<'a> {
     /// A request, with what earlier filters of the suite know of it.
     pub fn new(
-        cx: &Cx<'_>,
+        cx: &Cx<'a>,
         api: Api,
         model: &str,
         identity: Option<&'a Identity>,
         headers: &'a Headers,
     ) -> Self {
         let told = |name| cx.attributes.fact(name).unwrap_or_default();
-        let route = cx.attributes.get(&["xds", "route_name"]);
         Self {
             api,
             identity,
@@ -71,7 +69,7 @@ impl<'a> Subject<'a> {
             folded: model.trim().to_lowercase(),
             asked: told(fact::MODEL),
             provider: told(fact::PROVIDER),
-            route: String::from_utf8_lossy(&route.unwrap_or_default()).into_owned(),
+            attributes: cx.attributes,
         }
     }
 }
@@ -153,6 +151,10 @@ impl Share {
             return Ok(None);
         }
         let identity = identity.map_or("", Identity::as_str).as_bytes();
+        let route = match self.per.contains(&Part::Route) {
+            true => subject.attributes.get(&["xds", "route_name"]),
+            false => None,
+        };
         let mut parts: Vec<&[u8]> = Vec::with_capacity(self.per.len() * 2);
         for part in &self.per {
             let (kind, value): (&[u8], &[u8]) = match part {
@@ -160,7 +162,7 @@ impl Share {
                 Part::Model => (b"model", subject.folded.as_bytes()),
                 Part::Api => (b"api", subject.api.name().as_bytes()),
                 Part::Provider => (b"provider", subject.provider.as_bytes()),
-                Part::Route => (b"route", subject.route.as_bytes()),
+                Part::Route => (b"route", route.as_deref().unwrap_or_default()),
                 Part::Header(name) => {
                     let mut values = subject.headers.all(name);
                     let value = values.next().unwrap_or_default();

@@ -47,6 +47,8 @@ pub mod fact {
     pub const RULE: &str = "rule";
     /// Personal data and secrets found in the request, by type: `EMAIL=2,CARD=1`.
     pub const REDACTED: &str = "redacted";
+    /// All facts known so far, for the next filter of the suite alone.
+    pub const ALL: &str = "facts";
 }
 
 /// Default names of the headers that carry routing facts to Envoy's routes.

@@ -198,6 +198,8 @@ impl Play {
             "calls Envoy would refuse"
         );
         let mut outcome = std::mem::take(&mut state.outcome);
+        // How filters tell each other is no part of what an exchange leaves.
+        outcome.facts.remove(weir_policy::names::fact::ALL);
         outcome.sent = done.0;
         outcome.got = done.1;
         outcome

@@ -12,14 +12,16 @@
 //! What it cannot do: give back bytes that a policy kept when a response ends in trailers
 //! (Envoy takes none any more). `sse::Reader` in `weir-llm-api` is made so that there are none.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use weir_policy::names::{fact, metric};
+use weir_policy::names::metric;
 use weir_policy::{
     Attributes, BodyAnswer, ChunkAnswer, Cx, Effect, Effects, Ending, Exchange, HeadAnswer, Level,
     Policy, Reply, ResponseAnswer, TooLarge,
 };
 
+use crate::facts::Facts;
 use crate::{Host, Map, Side, Status};
 
 /// What a callback returns to the proxy.
@@ -41,6 +43,7 @@ pub struct Driver<P: Policy, H: Host> {
     complete: bool,
     random: u64,
     effects: Effects,
+    facts: RefCell<Facts>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +73,18 @@ enum Response {
 }
 
 /// Envoy's attributes by way of the host.
-struct Properties<'a, H>(&'a H);
+struct Properties<'a, H> {
+    host: &'a H,
+    facts: &'a RefCell<Facts>,
+}
 
 impl<H: Host> Attributes for Properties<'_, H> {
     fn get(&self, path: &[&str]) -> Option<Vec<u8>> {
-        self.0.property(path)
+        self.host.property(path)
+    }
+
+    fn fact(&self, name: &str) -> Option<String> {
+        self.facts.borrow_mut().get(self.host, name)
     }
 }
 
@@ -83,12 +93,11 @@ fn cx<'a, H: Host>(
     random: u64,
     effects: &'a mut Effects,
 ) -> Cx<'a> {
-    let Properties(host) = attributes;
     Cx {
-        now: host.now(),
+        now: attributes.host.now(),
         random,
         attributes,
-        store: host.store(),
+        store: attributes.host.store(),
         effects,
     }
 }
@@ -107,6 +116,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
             complete: false,
             random,
             effects: Effects::default(),
+            facts: RefCell::default(),
         }
     }
 
@@ -142,6 +152,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 if hold {
                     return Flow::Pause;
                 }
+                self.tell();
                 // The body may change and its length can't be told any more once it has.
                 self.try_host("remove_header", |host| {
                     host.remove_header(Map::Request, "content-length")
@@ -267,7 +278,10 @@ impl<P: Policy, H: Host> Driver<P, H> {
         let ending = Ending {
             complete: self.complete,
         };
-        let attributes = Properties(&self.host);
+        let attributes = Properties {
+            host: &self.host,
+            facts: &self.facts,
+        };
         let mut cx = cx(&attributes, self.random, &mut self.effects);
         exchange.end(&mut cx, ending);
         self.apply();
@@ -276,7 +290,10 @@ impl<P: Policy, H: Host> Driver<P, H> {
     /// Runs one step of the policy; `None` when there is no exchange any more.
     fn step<T>(&mut self, run: impl FnOnce(&mut P::Exchange, &mut Cx<'_>) -> T) -> Option<T> {
         let exchange = self.exchange.as_mut()?;
-        let attributes = Properties(&self.host);
+        let attributes = Properties {
+            host: &self.host,
+            facts: &self.facts,
+        };
         let mut cx = cx(&attributes, self.random, &mut self.effects);
         Some(run(exchange, &mut cx))
     }
@@ -371,7 +388,15 @@ impl<P: Policy, H: Host> Driver<P, H> {
 
     fn let_go(&mut self) -> Flow {
         self.request = Request::Gone;
+        self.tell();
         Flow::Continue
+    }
+
+    /// Tells the filters behind this one, whose turn it is now, what is known.
+    fn tell(&mut self) {
+        if let Err(status) = self.facts.get_mut().tell(&self.host) {
+            self.failure("set_property", status);
+        }
     }
 
     fn answer(&mut self, reply: Reply) -> Flow {
@@ -440,10 +465,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
                 Effect::SetResponseTrailer(name, value) => {
                     self.host.set_header(Map::ResponseTrailers, name, value)
                 }
-                Effect::Fact(name, value) => {
-                    let key = format!("{}{name}", fact::PREFIX);
-                    self.host.set_property(&key, value.as_bytes())
-                }
+                Effect::Fact(name, value) => self.facts.get_mut().set(&self.host, name, value),
                 Effect::Count(name, by) => {
                     self.host.count(name, *by);
                     Ok(())

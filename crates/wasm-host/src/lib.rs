@@ -8,6 +8,7 @@
 //! - [`module!`], [`bundle!`]: make a `.wasm` of one policy, or of several told apart by `root_id`.
 
 mod driver;
+mod facts;
 mod host;
 
 #[cfg(target_arch = "wasm32")]

@@ -473,6 +473,7 @@ fn what_breaks_off_costs_what_was_sent() {
 fn the_count_of_an_earlier_filter_is_taken() {
     for (tokens, source, micros) in [("1000", "counted", 1000), ("0", "counted", 8)] {
         let mut bench = Bench::new(&priced(&json!({})))
+            .told("filter_state/wasm.weir.total_tokens", "0")
             .told("filter_state/wasm.weir.input_tokens", tokens)
             .told("filter_state/wasm.weir.tokens_source", source);
         bench.play.breaks_off = Some(BreaksOff::BeforeAnswer);
