@@ -98,6 +98,12 @@ impl<L> Held<L> {
         self.limits.iter().zip(levels)
     }
 
+    /// How much of each limit is held.
+    pub fn amounts(&self) -> impl Iterator<Item = (&L, u64)> {
+        let held = self.reservation.held().iter();
+        self.limits.iter().zip(held.map(|held| held.charge.amount))
+    }
+
     /// Puts every limit right: `used` says what of it was really used. Where what was reserved is
     /// to be kept, it is no less than that.
     pub fn settle(

@@ -22,6 +22,8 @@ pub(crate) struct Admitted {
     /// Whether the request makes tokens at all.
     pub(crate) generates: bool,
     pub(crate) price: Option<Rc<Price>>,
+    /// The most it can cost.
+    pub(crate) most: PicoUsd,
     /// For metrics.
     pub(crate) provider: String,
     /// What is held of budgets that stand together; each in shadow stands alone.
@@ -191,6 +193,7 @@ impl Costing {
             },
             generates: asked.generates,
             price,
+            most,
             provider,
             held,
             warning,

@@ -21,6 +21,7 @@ use weir_policy::{
     BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
     Policy, Reply, ResponseAnswer, TooLarge,
 };
+use weir_prices::{PicoUsd, Tier, Tokens};
 
 use crate::admission::Admitted;
 use crate::config::Config;
@@ -180,6 +181,27 @@ impl Exchange for Costing {
 }
 
 impl Costing {
+    /// What the request may cost, for tools that explain a decision: its prompt alone, without a
+    /// cache, and the most there can be. None without a price, or when it was not let through.
+    pub fn price_range(&self) -> Option<(PicoUsd, PicoUsd)> {
+        let admitted = self.admitted.as_ref()?;
+        let price = admitted.price.as_deref().filter(|_| admitted.generates)?;
+        let tokens = Tokens {
+            input: admitted.known.prompt.tokens,
+            ..Tokens::default()
+        };
+        Some((price.cost(&tokens, Tier::default()), admitted.most))
+    }
+
+    /// What is held of budgets, by the name of each.
+    pub fn shares(&self) -> Vec<(String, PicoUsd)> {
+        let admitted = self.admitted.iter();
+        let held = admitted.flat_map(|admitted| &admitted.held);
+        held.flat_map(weir_metering::Held::amounts)
+            .map(|(budget, picos)| (budget.name.clone(), PicoUsd(u128::from(picos))))
+            .collect()
+    }
+
     /// A body that cannot be read: refused, or passed, charged by what its answer tells.
     fn unreadable(
         &mut self,

@@ -167,6 +167,15 @@ impl Exchange for Metering {
 }
 
 impl Metering {
+    /// What is held of limits, for tools that explain a decision: the name of each, what is
+    /// reserved of it, and what would be charged if the exchange ended now. Nothing once it has
+    /// ended, or when it was not let through.
+    pub fn shares(&self, cx: &Cx<'_>) -> Vec<(String, u64, u64)> {
+        self.admitted
+            .as_ref()
+            .map_or_else(Vec::new, |admitted| admitted.shares(cx))
+    }
+
     /// A body that cannot be read: refused, or passed, limited by what is known of it.
     fn unreadable(
         &mut self,

@@ -9,6 +9,21 @@ use crate::TokenLimit;
 use crate::admission::Admitted;
 
 impl Admitted {
+    /// The name of each limit, what is reserved of it, and what would be charged by now.
+    pub(crate) fn shares(&self, cx: &Cx<'_>) -> Vec<(String, u64, u64)> {
+        let mut spent = self.reading.seen().spent(cx, &self.known);
+        if !self.generates {
+            spent = Spent::nothing(spent.answered);
+        }
+        let amounts = self.held.iter().flat_map(weir_metering::Held::amounts);
+        amounts
+            .map(|(limit, reserved)| {
+                let kept = if spent.keeps { reserved } else { 0 };
+                (limit.name.clone(), reserved, limit.used(&spent).max(kept))
+            })
+            .collect()
+    }
+
     /// Puts every limit right, and leaves the facts and metrics of the exchange.
     pub(crate) fn settle(self, cx: &mut Cx<'_>, api: Api, label: &str) {
         let seen = self.reading.end();
