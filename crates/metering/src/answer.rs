@@ -8,6 +8,7 @@ use weir_intake::plain_encoding;
 use weir_llm_api::json::{self, Text};
 use weir_llm_api::sse::{self, Fate, Sink};
 use weir_llm_api::{Answer, Api, Channel, Edit, Output, Usage, eventstream, splice};
+use weir_policy::names::metric;
 use weir_policy::{ChunkAnswer, Cx, Headers, ResponseAnswer};
 use weir_tokens::Count;
 
@@ -78,6 +79,8 @@ pub struct Known {
     pub prompt: Count,
     /// Output tokens to be reckoned with when nothing of the answer can be read.
     pub output: u64,
+    /// Whether the request makes tokens at all.
+    pub generates: bool,
 }
 
 #[derive(Debug)]
@@ -313,10 +316,24 @@ impl Reading {
 impl Seen {
     /// What the exchange has used, given what was known of it before.
     pub fn spent(&self, cx: &Cx<'_>, known: &Known) -> Spent {
+        let spent = self.tokens(known, upstream_broke_off(cx));
+        if !known.generates {
+            return Spent::nothing(spent.answered);
+        }
         Spent {
             service_tier: self.service_tier.clone(),
-            ..self.tokens(known, upstream_broke_off(cx))
+            ..spent
         }
+    }
+
+    /// What the exchange has used, now that it is over; counts what was wrong with its usage.
+    pub fn settled(&self, cx: &mut Cx<'_>, filter: &str, api: Api, known: &Known) -> Spent {
+        let spent = self.spent(cx, known);
+        if let Some(fault) = self.fault(&spent).filter(|_| known.generates) {
+            let labels = [("filter", filter), ("api", api.name()), ("fault", fault)];
+            cx.effects.count(metric::USAGE_FAULTS, &labels, 1);
+        }
+        spent
     }
 
     fn tokens(&self, known: &Known, upstream_broke_off: bool) -> Spent {
@@ -379,7 +396,7 @@ impl Seen {
     }
 
     /// What was wrong with the usage of an exchange that came to `spent`.
-    pub fn fault(&self, spent: &Spent) -> Option<&'static str> {
+    fn fault(&self, spent: &Spent) -> Option<&'static str> {
         match &self.usage {
             Some(usage) if usage.odd_part || usage.odd => Some("odd"),
             Some(_) if spent.source != Source::Usage && !self.text_since => Some("odd"),

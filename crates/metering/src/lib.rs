@@ -6,6 +6,7 @@
 //! - [`Asked`]: a request: its model, its prompt's tokens, the most it may answer.
 //! - [`Share`]: which requests a limit is for, and whose share of it they use.
 //! - [`Windowed`]: in what time.
+//! - [`IdentityLabels`]: who callers are in metrics.
 //! - [`Held`], [`reserve`]: reservations over several limits, and their settling.
 //! - [`Reading`]: the answer, read for its usage and its text.
 //! - [`Spent`]: what it came to, however the exchange ended.
@@ -13,6 +14,7 @@
 mod answer;
 mod asked;
 mod held;
+mod labels;
 mod memory;
 mod models;
 mod prompt;
@@ -23,6 +25,7 @@ mod window;
 pub use answer::{Known, Note, Reading, Seen};
 pub use asked::Asked;
 pub use held::{Held, Limited, reserve};
+pub use labels::IdentityLabels;
 pub use memory::Memory;
 pub use models::{ModelSettings, Models, bounded, label_value};
 pub use share::{Part, Share, Subject};

@@ -186,11 +186,16 @@ impl Identity {
 
 /// `sha256:` and the first 16 hexadecimal digits of the value's SHA-256.
 fn digest(value: &[u8]) -> String {
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(value).iter().take(8) {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+    format!("sha256:{}", short_hash(value))
+}
+
+/// The first 16 hexadecimal digits of the SHA-256 of these bytes.
+pub fn short_hash(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A header that is a source stands in the request more than once, or two credentials do: whose

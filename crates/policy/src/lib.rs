@@ -29,7 +29,7 @@ pub use exchange::{
 };
 pub use glob::{Glob, Globs};
 pub use headers::Headers;
-pub use identity::{Identity, IdentitySource};
+pub use identity::{Identity, IdentitySource, short_hash};
 pub use slots::{Owner, Placement, SlotAnswer, SlotTable, SlotUpdated};
 pub use store::{
     Entry, Expect, MemoryStore, Store, StoreError, UpdateError, Updated, Version, update,

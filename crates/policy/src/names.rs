@@ -90,7 +90,7 @@ pub mod metric {
     pub const RULES: &str = "weir_rule_matches_total";
     /// Counter: bodies that could not be read, by filter and direction.
     pub const UNREADABLE: &str = "weir_unreadable_bodies_total";
-    /// Counter: tokens used, by model, type (`input`, `output`, and of these `cached` and
+    /// Counter: tokens used, by model, identity, type (`input`, `output`, and of these `cached` and
     /// `reasoning`) and source.
     pub const TOKENS: &str = "weir_tokens_total";
     /// Counter: money spent, in pico-dollars, by model, provider and identity.
@@ -114,6 +114,10 @@ pub mod metric {
     pub const TTFT_MS: &str = "weir_time_to_first_token_ms";
     /// Histogram: milliseconds from request headers to the end of the exchange, by filter, model.
     pub const DURATION_MS: &str = "weir_request_duration_ms";
+    /// Gauge: when a configuration was taken, in seconds of Unix time, by filter, version, commit
+    /// and the first digits of the configuration's SHA-256. Envoy frees no metric: the newest of a
+    /// filter is what runs.
+    pub const BUILD_INFO: &str = "weir_build_info";
     /// Counter: host calls that failed, by call. Not 0: look at Envoy's log.
     pub const HOST_FAILURES: &str = "weir_host_failures_total";
 }

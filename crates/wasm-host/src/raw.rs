@@ -80,6 +80,7 @@ const CAS_MISMATCH: u32 = 8;
 /// is this one once in 2^32 writes.
 const CAS_ABSENT: u32 = u32::MAX;
 const COUNTER: u32 = 0;
+const GAUGE: u32 = 1;
 const HISTOGRAM: u32 = 2;
 const PLUGIN_CONFIGURATION: u32 = 7;
 /// Metrics are never freed, so their number has an end. Labels come from configurations and
@@ -150,7 +151,7 @@ pub(crate) fn property(path: &[&str]) -> Result<Vec<u8>, Status> {
     })
 }
 
-/// Adds to a counter or records in a histogram; metrics live as long as the VM.
+/// Adds to a counter, sets a gauge or records in a histogram; metrics live as long as the VM.
 fn metric(kind: u32, name: &str, value: u64) {
     thread_local! {
         static IDS: RefCell<HashMap<String, Option<u32>>> = RefCell::new(HashMap::new());
@@ -180,6 +181,11 @@ fn metric(kind: u32, name: &str, value: u64) {
             proxy_record_metric(id, value);
         }
     }
+}
+
+/// Sets a gauge.
+pub(crate) fn gauge(name: &str, value: u64) {
+    metric(GAUGE, name, value);
 }
 
 /// Pairs as the ABI lays them out: their number, the lengths of each, then each name and value

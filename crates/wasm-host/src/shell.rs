@@ -5,10 +5,11 @@ use std::sync::OnceLock;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
-use weir_policy::{ConfigError, Policy};
+use weir_policy::names::metric;
+use weir_policy::{ConfigError, Policy, short_hash};
 
 use crate::raw::{self, Proxy};
-use crate::{Driver, Flow};
+use crate::{Driver, Flow, Host};
 
 /// A policy of a module.
 pub struct Entry {
@@ -152,11 +153,7 @@ impl RootContext for Root {
         };
         match (entry.configure)(&json) {
             Ok(plugin) => {
-                log::info!(
-                    "{name}: weir {} ({}) configured",
-                    env!("CARGO_PKG_VERSION"),
-                    option_env!("WEIR_COMMIT").unwrap_or("unknown commit")
-                );
+                announce(name, &json);
                 self.plugin = Some(plugin);
                 true
             }
@@ -174,6 +171,19 @@ impl RootContext for Root {
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         Some(Box::new(Http(self.plugin.as_ref().map(|p| p.stream()))))
     }
+}
+
+/// Says which build runs on which configuration, in the log and as a metric.
+fn announce(name: &str, json: &[u8]) {
+    let version = env!("CARGO_PKG_VERSION");
+    let commit = option_env!("WEIR_COMMIT").unwrap_or("unknown");
+    let config = short_hash(json);
+    log::info!("{name}: weir {version} ({commit}) configured, configuration {config}");
+    let build = format!(
+        "{};filter={name};version={version};commit={commit};config={config}",
+        metric::BUILD_INFO
+    );
+    raw::gauge(&build, Proxy.now().millis() / 1000);
 }
 
 /// Without a stream (there is no configuration yet) everything waits for ever, which Envoy never

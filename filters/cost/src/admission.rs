@@ -19,8 +19,6 @@ use crate::{Cost, Costing};
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) known: Known,
-    /// Whether the request makes tokens at all.
-    pub(crate) generates: bool,
     pub(crate) price: Option<Rc<Price>>,
     /// The most it can cost.
     pub(crate) most: PicoUsd,
@@ -190,8 +188,8 @@ impl Costing {
             known: Known {
                 prompt: asked.prompt,
                 output: asked.output(),
+                generates: asked.generates,
             },
-            generates: asked.generates,
             price,
             most,
             provider,

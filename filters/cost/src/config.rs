@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 use weir_intake::{ApiPath, Intake, MatchSettings, OnMissingIdentity, OnUnreadable};
-use weir_metering::{ModelSettings, Models, Part};
+use weir_metering::{IdentityLabels, ModelSettings, Models, Part};
 use weir_policy::config::OneOrMany;
 use weir_policy::{Glob, IdentitySource};
 
@@ -199,7 +199,7 @@ pub(crate) struct Config {
     pub(crate) headers: bool,
     pub(crate) cost_in_usage: bool,
     pub(crate) trailers: bool,
-    pub(crate) identity_labels: Vec<String>,
+    pub(crate) identity_labels: IdentityLabels,
     pub(crate) budgets: Vec<Rc<Budget>>,
     /// Header names that budgets look at.
     pub(crate) watched_headers: Vec<String>,

@@ -185,7 +185,10 @@ impl Costing {
     /// cache, and the most there can be. None without a price, or when it was not let through.
     pub fn price_range(&self) -> Option<(PicoUsd, PicoUsd)> {
         let admitted = self.admitted.as_ref()?;
-        let price = admitted.price.as_deref().filter(|_| admitted.generates)?;
+        let price = admitted
+            .price
+            .as_deref()
+            .filter(|_| admitted.known.generates)?;
         let tokens = Tokens {
             input: admitted.known.prompt.tokens,
             ..Tokens::default()

@@ -2,7 +2,7 @@
 
 use weir_llm_api::Api;
 use weir_metering::Spent;
-use weir_policy::names::{OTHER, fact, metric, response_header};
+use weir_policy::names::{fact, metric, response_header};
 use weir_policy::{Cx, Policy};
 use weir_prices::PicoUsd;
 
@@ -16,10 +16,6 @@ impl Admitted {
     /// What has been used, and what that costs.
     fn costs(&self, cx: &Cx<'_>) -> (Spent, PicoUsd) {
         let spent = self.reading.seen().spent(cx, &self.known);
-        let spent = match self.generates {
-            true => spent,
-            false => Spent::nothing(spent.answered),
-        };
         let cost = cost_of(self.price.as_deref(), &spent);
         (spent, cost)
     }
@@ -65,35 +61,21 @@ impl Admitted {
             held,
             reading,
             known,
-            generates,
             ..
         } = self;
         let seen = reading.end();
-        let mut spent = seen.spent(cx, &known);
-        if !generates {
-            spent = Spent::nothing(spent.answered);
-        }
+        let spent = seen.settled(cx, Cost::NAME, api, &known);
         let cost = cost_of(price.as_deref(), &spent);
         leave_cost(cx, price.is_some().then_some(cost));
         if exchange.counts_tokens {
             spent.leave_facts(cx);
         }
-        if let Some(fault) = seen.fault(&spent).filter(|_| generates) {
-            let labels = [
-                ("filter", Cost::NAME),
-                ("api", api.name()),
-                ("fault", fault),
-            ];
-            cx.effects.count(metric::USAGE_FAULTS, &labels, 1);
-        }
         if cost > PicoUsd::ZERO {
-            let identity = exchange.identity.as_ref().map_or("", |i| i.as_str());
-            let known = exchange.config.identity_labels.iter();
-            let identity = known.map(String::as_str).find(|label| *label == identity);
+            let identity = exchange.identity.as_ref();
             let labels = [
                 ("model", exchange.label.as_str()),
                 ("provider", provider.as_str()),
-                ("identity", identity.unwrap_or(OTHER)),
+                ("identity", exchange.config.identity_labels.of(identity)),
             ];
             cx.effects.count(metric::COST_PICOUSD, &labels, picos(cost));
         }

@@ -21,8 +21,6 @@ use crate::{Metering, TokenLimit};
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) known: Known,
-    /// Whether the request makes tokens at all.
-    pub(crate) generates: bool,
     /// What is held of limits that stand together; each limit in shadow stands alone.
     pub(crate) held: Vec<Held<Rc<Limit>>>,
     /// Where the limits stood when the request was let through.
@@ -185,8 +183,8 @@ impl Metering {
             known: Known {
                 prompt,
                 output: asked.output(),
+                generates: asked.generates,
             },
-            generates: asked.generates,
             held,
             standings,
             at: cx.now,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 use weir_intake::{ApiPath, Intake, MatchSettings, OnMissingIdentity, OnUnreadable};
-use weir_metering::{ModelSettings, Models, Part};
+use weir_metering::{IdentityLabels, ModelSettings, Models, Part};
 use weir_policy::IdentitySource;
 
 use crate::limit::Limit;
@@ -54,6 +54,9 @@ pub struct Settings {
     /// What is reserved for the answer.
     #[serde(default)]
     pub reserve_output: ReserveOutput,
+    /// Identities that get a label of their own in metrics; all others are `other`.
+    #[serde(default)]
+    pub identity_labels: Vec<String>,
     /// Owners each limit keeps apart, beyond which they share one. Default 4096; a slot takes
     /// 48 bytes of shared memory.
     #[serde(default)]
@@ -177,4 +180,5 @@ pub(crate) struct Config {
     pub(crate) limits: Vec<Rc<Limit>>,
     /// Header names that limits look at.
     pub(crate) watched_headers: Vec<String>,
+    pub(crate) identity_labels: IdentityLabels,
 }

@@ -154,7 +154,9 @@ impl Exchange for Metering {
             return;
         };
         if let Some(admitted) = self.admitted.take() {
-            admitted.settle(cx, call.api, &self.label);
+            let identity = self.config.identity_labels.of(self.identity.as_ref());
+            let labels = [("model", self.label.as_str()), ("identity", identity)];
+            admitted.settle(cx, call.api, labels);
         }
         let labels = [
             ("filter", TokenLimit::NAME),

@@ -3,7 +3,7 @@
 use weir_llm_api::Api;
 use weir_metering::Spent;
 use weir_policy::names::metric;
-use weir_policy::{Cx, Policy};
+use weir_policy::{Cx, Label, Policy};
 
 use crate::TokenLimit;
 use crate::admission::Admitted;
@@ -11,10 +11,7 @@ use crate::admission::Admitted;
 impl Admitted {
     /// The name of each limit, what is reserved of it, and what would be charged by now.
     pub(crate) fn shares(&self, cx: &Cx<'_>) -> Vec<(String, u64, u64)> {
-        let mut spent = self.reading.seen().spent(cx, &self.known);
-        if !self.generates {
-            spent = Spent::nothing(spent.answered);
-        }
+        let spent = self.reading.seen().spent(cx, &self.known);
         let amounts = self.held.iter().flat_map(weir_metering::Held::amounts);
         amounts
             .map(|(limit, reserved)| {
@@ -25,22 +22,11 @@ impl Admitted {
     }
 
     /// Puts every limit right, and leaves the facts and metrics of the exchange.
-    pub(crate) fn settle(self, cx: &mut Cx<'_>, api: Api, label: &str) {
+    pub(crate) fn settle(self, cx: &mut Cx<'_>, api: Api, labels: [Label<'_>; 2]) {
         let seen = self.reading.end();
-        let mut spent = seen.spent(cx, &self.known);
-        if !self.generates {
-            spent = Spent::nothing(spent.answered);
-        }
+        let spent = seen.settled(cx, TokenLimit::NAME, api, &self.known);
         spent.leave_facts(cx);
-        count_tokens(cx, label, &spent);
-        if let Some(fault) = seen.fault(&spent).filter(|_| self.generates) {
-            let labels = [
-                ("filter", TokenLimit::NAME),
-                ("api", api.name()),
-                ("fault", fault),
-            ];
-            cx.effects.count(metric::USAGE_FAULTS, &labels, 1);
-        }
+        count_tokens(cx, labels, &spent);
         for held in self.held {
             held.settle(cx, TokenLimit::NAME, spent.keeps, |limit| {
                 limit.used(&spent)
@@ -49,7 +35,7 @@ impl Admitted {
     }
 }
 
-fn count_tokens(cx: &mut Cx<'_>, label: &str, spent: &Spent) {
+fn count_tokens(cx: &mut Cx<'_>, [model, identity]: [Label<'_>; 2], spent: &Spent) {
     let usage = &spent.usage;
     for (kind, tokens) in [
         ("input", usage.input),
@@ -59,7 +45,8 @@ fn count_tokens(cx: &mut Cx<'_>, label: &str, spent: &Spent) {
     ] {
         if tokens > 0 {
             let labels = [
-                ("model", label),
+                model,
+                identity,
                 ("type", kind),
                 ("source", spent.source.name()),
             ];

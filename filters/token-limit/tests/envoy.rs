@@ -677,7 +677,7 @@ async fn it_takes_the_word_of_model_router() {
         for line in [
             r#"weir_requests_total{filter="token-limit",api="openai_chat",model="mini",verdict="limited"} 1"#,
             r#"weir_rule_matches_total{filter="token-limit",rule="mini",verdict="limited"} 1"#,
-            r#"weir_tokens_total{model="mini",type="input",source="usage"} 16"#,
+            r#"weir_tokens_total{model="mini",identity="other",type="input",source="usage"} 16"#,
         ] {
             assert!(metrics.contains(line), "{line} in\n{metrics}");
         }

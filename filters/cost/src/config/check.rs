@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use weir_intake::{Intake, OnMissingIdentity};
 use weir_limits::Table;
-use weir_metering::{Models, Share, Windowed, label_value};
+use weir_metering::{IdentityLabels, Models, Share, Windowed, label_value};
 use weir_policy::config::load;
 use weir_policy::{ConfigError, Policy};
 use weir_prices::{Catalogue, Kind, PicoUsd, Price, Rate, Tier};
@@ -19,8 +19,6 @@ const DEFAULT_SLOTS: u32 = 4096;
 const MAX_SLOTS: u32 = 1 << 20;
 /// Ten million dollars: as pico-dollars it fits into 64 bits.
 const MAX_USD: PicoUsd = PicoUsd(10_000_000 * 1_000_000_000_000);
-/// No label of a metric may be taken from traffic, and those of the configuration stay few.
-const MAX_LABELS: usize = 1000;
 
 type Checked<T> = Result<T, ConfigError>;
 
@@ -45,13 +43,6 @@ impl Config {
         if !(1..=MAX_SLOTS).contains(&slots) {
             let message = format!("must be between 1 and {MAX_SLOTS}");
             return Err(ConfigError::at("slots", message));
-        }
-        if s.identity_labels.len() > MAX_LABELS {
-            let message = format!("must be at most {MAX_LABELS}");
-            return Err(ConfigError::at("identity_labels", message));
-        }
-        for (i, label) in s.identity_labels.iter().enumerate() {
-            label_value(&format!("identity_labels[{i}]"), label)?;
         }
         let table = Catalogue::builtin();
         let mut listed = Vec::with_capacity(s.prices.len());
@@ -84,7 +75,7 @@ impl Config {
             on_unpriced: s.on_unpriced,
             cost_in_usage: s.cost_in_usage,
             trailers: s.trailers,
-            identity_labels: s.identity_labels,
+            identity_labels: IdentityLabels::new(s.identity_labels)?,
             budgets,
             watched_headers,
         })

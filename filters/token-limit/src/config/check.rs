@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use weir_intake::{Intake, OnMissingIdentity};
 use weir_limits::Table;
-use weir_metering::{Models, Share, Windowed, bounded, label_value};
+use weir_metering::{IdentityLabels, Models, Share, Windowed, bounded, label_value};
 use weir_policy::config::load;
 use weir_policy::{ConfigError, Policy};
 
@@ -61,6 +61,7 @@ impl Config {
             models: Models::new(s.models, s.expected_output)?,
             limits,
             watched_headers,
+            identity_labels: IdentityLabels::new(s.identity_labels)?,
         })
     }
 }

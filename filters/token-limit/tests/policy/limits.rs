@@ -366,7 +366,9 @@ fn metrics_are_bounded_by_the_configuration() {
         ("zzz;model=x", "other"),
     ] {
         let outcome = Bench::new(&config).run(&chat(&json!({"model": model})), &used(8, 2));
-        let name = |kind: &str| format!("weir_tokens_total;model={label};type={kind};source=usage");
+        let name = |kind: &str| {
+            format!("weir_tokens_total;model={label};identity=other;type={kind};source=usage")
+        };
         assert_eq!(outcome.counters[&name("input")], 8, "{model}");
         assert_eq!(outcome.counters[&name("output")], 2, "{model}");
         assert_eq!(outcome.fact("model"), model);
