@@ -62,13 +62,30 @@ impl Envoy {
     /// # Errors
     /// Envoy's whole log, if it does not become ready.
     pub async fn try_start(bootstrap: &Bootstrap, workers: u32) -> Result<Self, String> {
+        let write_config = |dir: &Path| {
+            if bootstrap.is_dynamic() {
+                let listener = bootstrap.build_listener_file(dir, 0);
+                write(&bootstrap::listener_file(dir), &listener);
+            }
+            bootstrap.build(dir)
+        };
+        Self::try_start_as(workers, write_config).await
+    }
+
+    /// Starts an Envoy with a configuration of any making: `config` is told the directory the
+    /// Envoy will live in. It has to put the admin interface on [`bootstrap::admin_socket`]
+    /// there, and a listener on [`bootstrap::http_socket`] if [`socket`](Self::socket) is to
+    /// mean anything.
+    ///
+    /// # Errors
+    /// Envoy's whole log, if it does not become ready.
+    pub async fn try_start_as(
+        workers: u32,
+        config: impl FnOnce(&Path) -> Value,
+    ) -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("weir-").tempdir_in("/tmp");
         let dir = dir.expect("a directory under /tmp");
-        write(&dir.path().join("envoy.json"), &bootstrap.build(dir.path()));
-        if bootstrap.is_dynamic() {
-            let listener = bootstrap.build_listener_file(dir.path(), 0);
-            write(&bootstrap::listener_file(dir.path()), &listener);
-        }
+        write(&dir.path().join("envoy.json"), &config(dir.path()));
         let envoy = Self {
             child: Mutex::new(process::spawn(dir.path(), workers)),
             http: bootstrap::http_socket(dir.path()),

@@ -1,0 +1,18 @@
+//! The scenarios people copy, `envoy/<name>`: each configuration is started as it is shipped,
+//! with unix sockets in place of its addresses, and each command of its README is run and has to
+//! print what the README says. `WEIR_UPDATE_READMES=1` writes what was printed instead.
+
+// Helpers of tests assert as tests do.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
+#[allow(dead_code, reason = "no scenario needs all of it")]
+mod harness;
+
+mod quickstart;
