@@ -51,10 +51,17 @@ impl Scenario {
         let path = root().join("envoy").join(folder).join(file);
         let text = std::fs::read_to_string(&path).unwrap();
         let config = serde_yaml_ng::from_str(&text);
+        let config = config.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self::generated(folder, config)
+    }
+
+    /// The scenario in `envoy/<folder>`, with a configuration that a test has made of what lies
+    /// there.
+    pub(crate) fn generated(folder: &str, config: Value) -> Self {
         let sockets = tempfile::Builder::new().prefix("weir-").tempdir_in("/tmp");
         Self {
             folder: folder.to_owned(),
-            config: config.unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+            config,
             files: BTreeMap::new(),
             mocks: Vec::new(),
             sockets: sockets.unwrap(),

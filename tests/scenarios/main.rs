@@ -14,5 +14,8 @@
 
 #[allow(dead_code, reason = "no scenario needs all of it")]
 mod harness;
+mod manifests;
 
+mod envoy_gateway;
+mod istio;
 mod quickstart;
