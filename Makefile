@@ -72,7 +72,7 @@ redis:
 	@tests/tools/redis.sh
 
 .PHONY: check
-check: format lint deny docs imports demo test ## All that CI runs
+check: format lint deny docs imports manifests demo test ## All that CI runs
 
 .PHONY: format
 format:
@@ -86,6 +86,10 @@ lint: rust
 .PHONY: deny
 deny: ## Check licences and dependency rules
 	@tests/tools/deny.sh
+
+.PHONY: manifests
+manifests: ## Check the Kubernetes manifests against the schemas of their resources
+	@tests/tools/manifests.sh
 
 .PHONY: docs
 docs:

@@ -60,3 +60,31 @@ pub(crate) fn merge(into: &mut Value, from: &Value) {
         (into, from) => *into = from.clone(),
     }
 }
+
+/// What stands at a JSON pointer.
+pub(crate) fn in_path<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    let found = value.pointer(pointer);
+    found.unwrap_or_else(|| panic!("nothing at {pointer}"))
+}
+
+/// The same without any member of this name.
+pub(crate) fn without(mut manifests: Vec<Value>, name: &str) -> Vec<Value> {
+    fn remove(value: &mut Value, name: &str) -> bool {
+        match value {
+            Value::Object(map) => {
+                let here = map.remove(name).is_some();
+                map.values_mut()
+                    .fold(here, |found, it| remove(it, name) || found)
+            }
+            Value::Array(list) => list
+                .iter_mut()
+                .fold(false, |found, it| remove(it, name) || found),
+            _ => false,
+        }
+    }
+    let removed = manifests
+        .iter_mut()
+        .fold(false, |found, it| remove(it, name) || found);
+    assert!(removed, "there is no {name}");
+    manifests
+}

@@ -70,9 +70,9 @@ fn schemas_are_current() {
 fn examples(filter: &Filter) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for path in files(&root().join("envoy"), "yaml") {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let yaml: Value = serde_yaml_ng::from_str(&text).unwrap();
-        plugins(filter, &yaml, &path.display().to_string(), &mut found);
+        for document in documents(&path) {
+            plugins(filter, &document, &path.display().to_string(), &mut found);
+        }
     }
     // Other filters have settings of the same names.
     let (all, own) = (
@@ -103,9 +103,11 @@ fn plugins(filter: &Filter, yaml: &Value, place: &str, found: &mut Vec<(String, 
             if ours && let Some(config) = map["configuration"]["value"].as_str() {
                 found.push((place.to_owned(), config.to_owned()));
             }
-            // Istio's WasmPlugin.
-            if map.get("pluginName").and_then(Value::as_str) == Some(filter.name) {
-                found.push((place.to_owned(), map["pluginConfig"].to_string()));
+            // Istio's WasmPlugin and TrafficExtension, Envoy Gateway's EnvoyExtensionPolicy.
+            for (name, config) in [("pluginName", "pluginConfig"), ("rootID", "config")] {
+                if map.get(name).and_then(Value::as_str) == Some(filter.name) {
+                    found.push((place.to_owned(), map[config].to_string()));
+                }
             }
             map.values()
                 .for_each(|value| plugins(filter, value, place, found));
@@ -115,6 +117,16 @@ fn plugins(filter: &Filter, yaml: &Value, place: &str, found: &mut Vec<(String, 
             .for_each(|value| plugins(filter, value, place, found)),
         _ => {}
     }
+}
+
+/// The documents of a YAML file.
+pub(crate) fn documents(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let parsed = text.split("\n---\n").map(|document| {
+        let value = serde_yaml_ng::from_str(document);
+        value.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    });
+    parsed.collect()
 }
 
 pub(crate) fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {

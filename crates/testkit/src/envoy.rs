@@ -26,7 +26,7 @@ mod process;
 
 pub use process::{envoy_binary, find_module, module};
 
-const START_PATIENCE: Duration = Duration::from_secs(30);
+const START_PATIENCE: Duration = Duration::from_secs(120);
 const LOG_PATIENCE: Duration = Duration::from_secs(10);
 /// An Envoy that is still starting, or stopping, may accept a connection and not answer.
 const POLL_PATIENCE: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ impl Envoy {
     /// Starts an Envoy and waits until it takes requests.
     ///
     /// # Panics
-    /// With Envoy's log, if it refuses the configuration or is not ready in 30 seconds.
+    /// With Envoy's log, if it refuses the configuration or is not ready in two minutes.
     pub async fn start(bootstrap: &Bootstrap, workers: u32) -> Self {
         match Self::try_start(bootstrap, workers).await {
             Ok(envoy) => envoy,

@@ -21,7 +21,10 @@ pub(crate) fn bootstrap(manifests: &[Value]) -> Value {
     let mut listener = listener(manifests);
     for policy in of_kind(manifests, "EnvoyPatchPolicy") {
         for each in list(&policy["spec"]["jsonPatches"]) {
-            assert_eq!(each["type"], "type.googleapis.com/envoy.config.listener.v3.Listener");
+            assert_eq!(
+                each["type"],
+                "type.googleapis.com/envoy.config.listener.v3.Listener"
+            );
             assert_eq!(each["name"], listener["name"]);
             patch::apply(&mut listener, &each["operation"]);
         }
@@ -37,7 +40,10 @@ pub(crate) fn bootstrap(manifests: &[Value]) -> Value {
     for proxy in of_kind(manifests, "EnvoyProxy") {
         let own = &proxy["spec"]["bootstrap"];
         assert_eq!(own["type"], "Merge");
-        merge(&mut bootstrap, &serde_yaml_ng::from_str(text(&own["value"])).unwrap());
+        merge(
+            &mut bootstrap,
+            &serde_yaml_ng::from_str(text(&own["value"])).unwrap(),
+        );
     }
     bootstrap
 }
@@ -49,15 +55,25 @@ fn address(host: &str, port: u64) -> Value {
 /// `<namespace>/<name>` of a resource.
 fn key(manifest: &Value) -> String {
     let metadata = &manifest["metadata"];
-    format!("{}/{}", text(&metadata["namespace"]), text(&metadata["name"]))
+    format!(
+        "{}/{}",
+        text(&metadata["namespace"]),
+        text(&metadata["name"])
+    )
 }
 
 /// The listener of port 80, forwarded to 10000.
 fn listener(manifests: &[Value]) -> Value {
     let gateway = of_kind(manifests, "Gateway")[0];
-    let name = format!("{}/{}", key(gateway), text(&gateway["spec"]["listeners"][0]["name"]));
+    let name = format!(
+        "{}/{}",
+        key(gateway),
+        text(&gateway["spec"]["listeners"][0]["name"])
+    );
     let traffic = of_kind(manifests, "ClientTrafficPolicy");
-    let limit = traffic.first().map(|it| &it["spec"]["connection"]["bufferLimit"]);
+    let limit = traffic
+        .first()
+        .map(|it| &it["spec"]["connection"]["bufferLimit"]);
     let mut filters = filters(manifests);
     filters.push(json!({
         "name": "envoy.filters.http.router",
@@ -93,9 +109,9 @@ fn bytes(quantity: &Value) -> u64 {
 
 fn access_logs(manifests: &[Value]) -> Vec<Value> {
     let proxies = of_kind(manifests, "EnvoyProxy");
-    let settings = proxies.iter().flat_map(|it| {
-        list(&it["spec"]["telemetry"]["accessLog"]["settings"])
-    });
+    let settings = proxies
+        .iter()
+        .flat_map(|it| list(&it["spec"]["telemetry"]["accessLog"]["settings"]));
     let logs = settings.map(|setting| {
         let format = json!({"json_format": setting["format"]["json"]});
         json!({
@@ -177,7 +193,13 @@ fn route_config(manifests: &[Value]) -> Value {
     })
 }
 
-fn one_route(manifests: &[Value], of: &Value, rule: &Value, matched: &Value, cluster: &str) -> Value {
+fn one_route(
+    manifests: &[Value],
+    of: &Value,
+    rule: &Value,
+    matched: &Value,
+    cluster: &str,
+) -> Value {
     let headers = list(&matched["headers"]).iter().map(|header| {
         let matcher = match header["type"].as_str() {
             Some("RegularExpression") => json!({"safe_regex": {"regex": header["value"]}}),
@@ -257,10 +279,15 @@ fn clusters(manifests: &[Value]) -> Vec<Value> {
 fn cluster(manifests: &[Value], name: &str, backend: &Value) -> Value {
     let named = |kind: &str| {
         let found = of_kind(manifests, kind).into_iter();
-        found.filter(|it| it["metadata"]["name"] == *backend).collect::<Vec<_>>()
+        found
+            .filter(|it| it["metadata"]["name"] == *backend)
+            .collect::<Vec<_>>()
     };
     let endpoint = &named("Backend")[0]["spec"]["endpoints"][0]["fqdn"];
-    let address = address(text(&endpoint["hostname"]), endpoint["port"].as_u64().unwrap());
+    let address = address(
+        text(&endpoint["hostname"]),
+        endpoint["port"].as_u64().unwrap(),
+    );
     let mut cluster = json!({
         "name": name,
         "type": "STRICT_DNS",

@@ -12,11 +12,17 @@ pub(crate) fn apply(resource: &mut Value, operation: &Value) {
     let member = operation["path"].as_str().expect("a path");
     let member = member.strip_prefix('/').expect("a JSON pointer");
     assert!(!member.contains('/'), "{member}");
-    let (list, rest) = path.strip_prefix("$..").unwrap().split_once("[?(@.name=='").unwrap();
+    let (list, rest) = path
+        .strip_prefix("$..")
+        .unwrap()
+        .split_once("[?(@.name=='")
+        .unwrap();
     let (name, steps) = rest.split_once("')]").unwrap();
     let mut found = find(resource, list, name).unwrap_or_else(|| panic!("nothing is at {path}"));
     for step in steps.split('.').filter(|step| !step.is_empty()) {
-        found = found.get_mut(step).unwrap_or_else(|| panic!("no {step} at {path}"));
+        found = found
+            .get_mut(step)
+            .unwrap_or_else(|| panic!("no {step} at {path}"));
     }
     let object = found.as_object_mut().expect("an object");
     object.insert(member.to_owned(), operation["value"].clone());

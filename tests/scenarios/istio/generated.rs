@@ -12,10 +12,16 @@ use crate::manifests::{list, merge, module_in, of_kind, text};
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 
+/// The rate limit service of global-limits.yaml.
+pub(crate) const RATE_LIMIT: &str = "ratelimit.weir.svc.cluster.local";
+
 /// Istio's own expressions for tags, one in the place of all those with the same prefix, and one
 /// as it makes them of `extraStatTags: [model]`.
 const ISTIO_TAGS: [(&str, &str); 5] = [
-    ("cluster_name", r"^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)"),
+    (
+        "cluster_name",
+        r"^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)",
+    ),
     ("response_code", r"_rq(_(\d{3}))$"),
     ("model", r"(model=\.=(.*?);\.;)"),
     ("component", r"(component\.(.+?)\.)"),
@@ -74,7 +80,10 @@ fn listener(manifests: &[Value], extensions: &mut Vec<Value>) -> Value {
     let mut filters = plugins(manifests, extensions);
     filters.extend(
         [
-            ("envoy.filters.http.grpc_stats", "grpc_stats.v3.FilterConfig"),
+            (
+                "envoy.filters.http.grpc_stats",
+                "grpc_stats.v3.FilterConfig",
+            ),
             ("envoy.filters.http.fault", "fault.v3.HTTPFault"),
             ("envoy.filters.http.cors", "cors.v3.Cors"),
             ("envoy.filters.http.router", "router.v3.Router"),
@@ -135,7 +144,10 @@ fn plugin(manifest: &Value) -> Option<((usize, i64), Value)> {
     let phases = ["AUTHN", "AUTHZ", "STATS"].map(Value::from);
     let phase = phases.iter().position(|it| *it == spec["phase"]);
     let priority = spec["priority"].as_i64().unwrap_or(0);
-    let (namespace, name) = (&manifest["metadata"]["namespace"], &manifest["metadata"]["name"]);
+    let (namespace, name) = (
+        &manifest["metadata"]["namespace"],
+        &manifest["metadata"]["name"],
+    );
     let name = format!("{}.{}", text(namespace), text(name));
     let policy = match wasm["failStrategy"].as_str() {
         None | Some("FAIL_CLOSE") => "FAIL_CLOSED",
@@ -183,9 +195,9 @@ fn virtual_hosts(manifests: &[Value]) -> Vec<Value> {
 fn routes(http: &Value) -> Vec<Value> {
     let headers = |it: &Value| {
         let headers = it["headers"].as_object().unwrap();
-        let matchers = headers.iter().map(|(name, matcher)| {
-            json!({"name": name, "string_match": matcher})
-        });
+        let matchers = headers
+            .iter()
+            .map(|(name, matcher)| json!({"name": name, "string_match": matcher}));
         json!({"prefix": "/", "headers": matchers.collect::<Vec<_>>()})
     };
     let mut matches: Vec<_> = list(&http["match"]).iter().map(headers).collect();
@@ -243,16 +255,55 @@ fn clusters(manifests: &[Value]) -> Vec<Value> {
             }
         }
     }
+    // The service that the patches call has a port named `grpc-…`.
+    if manifests
+        .iter()
+        .any(|it| it.to_string().contains(RATE_LIMIT))
+    {
+        let mut cluster = cluster(RATE_LIMIT, &json!(8081));
+        cluster["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            },
+        });
+        clusters.push(cluster);
+    }
     for rule in of_kind(manifests, "DestinationRule") {
         let host = text(&rule["spec"]["host"]);
         let of_host = |name: &Value| text(name).ends_with(&format!("||{host}"));
-        let found = clusters.iter_mut().filter(|it| of_host(&it["name"]));
-        let tls = tls(&rule["spec"]["trafficPolicy"]["tls"]);
-        for cluster in found {
-            cluster["transport_socket"] = tls.clone();
-        }
+        let mut found = clusters.iter_mut().filter(|it| of_host(&it["name"]));
+        let cluster = found
+            .next()
+            .unwrap_or_else(|| panic!("no cluster for {host}"));
+        merge(cluster, &traffic_policy(&rule["spec"]["trafficPolicy"]));
     }
     clusters
+}
+
+/// What a DestinationRule adds to its cluster.
+fn traffic_policy(policy: &Value) -> Value {
+    let mut added = json!({});
+    if let Some(settings) = policy.get("tls") {
+        added["transport_socket"] = tls(settings);
+    }
+    if let Some(pool) = policy.get("connectionPool") {
+        added["circuit_breakers"] = json!({"thresholds": [{
+            "max_requests": pool["http"]["http2MaxRequests"],
+            "max_pending_requests": pool["http"]["http1MaxPendingRequests"],
+        }]});
+    }
+    if let Some(detection) = policy.get("outlierDetection") {
+        added["outlier_detection"] = json!({
+            "consecutive_5xx": detection["consecutive5xxErrors"],
+            "interval": detection["interval"],
+            "base_ejection_time": detection["baseEjectionTime"],
+            "max_ejection_percent": detection["maxEjectionPercent"],
+        });
+        let panic = json!({"value": detection["minHealthPercent"]});
+        added["common_lb_config"] = json!({"healthy_panic_threshold": panic});
+    }
+    added
 }
 
 fn cluster(host: &str, port: &Value) -> Value {
@@ -299,7 +350,9 @@ fn apply(patch: &Value, bootstrap: &mut Value, extensions: &mut Vec<Value>) {
             let filter = &patch["match"]["listener"]["filterChain"]["filter"];
             let manager = &mut listener["filter_chains"][0]["filters"][0];
             assert_eq!(filter["name"], manager["name"]);
-            let filters = manager["typed_config"]["http_filters"].as_array_mut().unwrap();
+            let filters = manager["typed_config"]["http_filters"]
+                .as_array_mut()
+                .unwrap();
             let before = &filter["subFilter"]["name"];
             // Istio leaves out a patch whose filter is not there.
             if let Some(at) = filters.iter().position(|it| it["name"] == *before) {
@@ -320,7 +373,9 @@ fn discover(bootstrap: &mut Value, extensions: Vec<Value>, dir: &Path) {
             continue;
         }
         let named = extensions.iter().find(|it| it["name"] == filter["name"]);
-        let mut extension = named.unwrap_or_else(|| panic!("no configuration of {filter}")).clone();
+        let mut extension = named
+            .unwrap_or_else(|| panic!("no configuration of {filter}"))
+            .clone();
         let code = &mut extension["typed_config"]["config"]["vm_config"]["code"];
         let uri = text(&code["remote"]["http_uri"]["uri"]);
         let image = uri.strip_prefix("oci://").expect("an image");
@@ -329,7 +384,9 @@ fn discover(bootstrap: &mut Value, extensions: Vec<Value>, dir: &Path) {
         let file = extension_file(dir, text(&filter["name"]));
         let resources = json!({"version_info": "1", "resources": [extension]});
         std::fs::write(&file, resources.to_string()).unwrap();
-        let source = filter["config_discovery"]["config_source"].as_object_mut().unwrap();
+        let source = filter["config_discovery"]["config_source"]
+            .as_object_mut()
+            .unwrap();
         assert!(source.remove("ads").is_some(), "only ADS has an agent");
         source.insert("path_config_source".to_owned(), json!({"path": file}));
     }
