@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use weir_testkit::client::Request;
 use weir_testkit::envoy::envoy_binary;
 
+use crate::access_log;
 use crate::harness::{Running, Scenario};
 use crate::manifests::{list, read};
 
@@ -23,6 +24,10 @@ async fn gateway(manifests: &[Value]) -> Running {
 }
 
 async fn started(config: Value) -> Running {
+    scenario(config).start().await
+}
+
+fn scenario(config: Value) -> Scenario {
     Scenario::generated("envoy-gateway", config)
         // The mocks do not speak TLS.
         .edit(|config| {
@@ -34,8 +39,6 @@ async fn started(config: Value) -> Running {
         .mock("api.openai.com:443", "openai")
         .mock("api.anthropic.com:443", "anthropic")
         .mock("vllm.models.svc.cluster.local:8000", "vllm")
-        .start()
-        .await
 }
 
 fn chat(model: &str, text: &str) -> Request {
@@ -65,10 +68,12 @@ fn model_router_without(kind: &str) -> Vec<Value> {
 #[tokio::test]
 async fn the_whole_chain() {
     let config = generated::bootstrap(&read("envoy-gateway", &ALL));
-    let running = started(config.clone()).await;
+    let (scenario, log) = access_log::to_file(scenario(config.clone()));
+    let running = scenario.start().await;
     running.readme().await;
+    let line = access_log::line_with(&log, "EMAIL").await;
+    facts_pass_between_filters_that_share_no_store(&config, &line);
     requests_go_where_model_router_says_and_nowhere_else(&running).await;
-    facts_pass_between_filters_that_share_no_store(&config, &running).await;
     let client = running.h1();
     client.send(chat("fast", &pages())).await.ok();
     // A prompt of more than Envoy's own megabyte is read, counted, and more than this caller may
@@ -104,7 +109,7 @@ async fn requests_go_where_model_router_says_and_nowhere_else(running: &Running)
 }
 
 /// token-limit and cost know who is calling by model-router alone.
-async fn facts_pass_between_filters_that_share_no_store(config: &Value, running: &Running) {
+fn facts_pass_between_filters_that_share_no_store(config: &Value, line: &Value) {
     let mut ids = Vec::new();
     collect(config, "vm_id", &mut ids);
     let all = ids.len();
@@ -112,17 +117,6 @@ async fn facts_pass_between_filters_that_share_no_store(config: &Value, running:
     ids.dedup();
     assert_eq!((all, ids.len()), (4, 4), "{ids:?}");
 
-    let mut found = None;
-    for _ in 0..250 {
-        let log = running.envoy().log();
-        let mut lines = log.lines().filter(|line| line.starts_with('{'));
-        found = lines.find(|line| line.contains("EMAIL")).map(str::to_owned);
-        if found.is_some() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let line: Value = serde_json::from_str(&found.expect("an access log")).unwrap();
     assert!(
         line["identity"].as_str().unwrap().starts_with("sha256:"),
         "{line}"

@@ -1,7 +1,9 @@
 //! `envoy/istio`: the manifests, turned into what Istio sends to a gateway, in a real Envoy.
 
+mod clusters;
 mod generated;
 mod limits;
+mod patches;
 
 use std::process::Command;
 use std::time::Duration;
@@ -12,7 +14,8 @@ use tokio::time::timeout;
 use weir_testkit::client::Request;
 use weir_testkit::envoy::envoy_binary;
 
-use crate::harness::{Running, Scenario};
+use crate::access_log;
+use crate::harness::{Running, Scenario, root};
 use crate::manifests::{in_path, list, read, without};
 
 const ALL: [&str; 3] = ["gateway.yaml", "chain.yaml", "providers.yaml"];
@@ -68,10 +71,29 @@ fn chain(manifests: &[Value]) -> Vec<String> {
         .collect()
 }
 
+/// The mesh's configuration as the README has it.
+fn mesh_config() -> Value {
+    let readme = std::fs::read_to_string(root().join("envoy/istio/README.md")).unwrap();
+    let (_, rest) = readme.split_once("```yaml\n").unwrap();
+    let (snippet, _) = rest.split_once("```").unwrap();
+    let mut config: Value = serde_yaml_ng::from_str(snippet).unwrap();
+    assert!(config["meshConfig"].is_object(), "{snippet}");
+    config["kind"] = json!("Values");
+    config
+}
+
 #[tokio::test]
 async fn the_whole_chain() {
-    let (running, _dir) = gateway(&read("istio", &ALL)).await;
+    let mut manifests = read("istio", &ALL);
+    manifests.push(mesh_config());
+    let (scenario, _dir) = scenario(&manifests);
+    let (scenario, log) = access_log::to_file(scenario);
+    let running = scenario.start().await;
     running.readme().await;
+    let line = access_log::line_with(&log, "gpt-4.1-mini").await;
+    assert_eq!(line["model"], "fast", "{line}");
+    assert_eq!(line["total_tokens"], "32", "{line}");
+    assert_eq!(line["cost_usd"], "0.0000356", "{line}");
     requests_go_where_model_router_says_and_nowhere_else(&running).await;
     // A prompt of more than Envoy's own megabyte is read, counted, and more than this caller may
     // use in a minute.
@@ -107,6 +129,37 @@ async fn requests_go_where_model_router_says_and_nowhere_else(running: &Running)
         // Nor on paths that no filter knows.
         assert_eq!(answer.status, 404, "{path}");
     }
+}
+
+/// A token's claims, under the name that Istio gives them, say who is calling.
+#[tokio::test]
+async fn a_token_says_who_is_calling() {
+    const KEYS: &str = r#"{"keys": [{"kty": "oct", "alg": "HS256",
+        "k": "YSBrZXkgb2YgYSB0ZXN0LCBsb25nIGVub3VnaCBmb3IgSFMyNTY"}]}"#;
+    const ALICES: &str = "Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
+        eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlLmNvbSIsInN1YiI6ImFsaWNlIn0.\
+        Kmy9IK6XpGdWSzRsgRivibd7vxEd0MybXgTFuy3v5mc";
+    let mut manifests = read(
+        "istio",
+        &["gateway.yaml", "model-router.yaml", "providers.yaml"],
+    );
+    manifests.push(mesh_config());
+    let issuer = "https://issuer.example.com";
+    let rule = json!({"issuer": issuer, "jwks": KEYS, "forwardOriginalToken": true});
+    manifests.push(json!({"kind": "RequestAuthentication", "spec": {"jwtRules": [rule]}}));
+    let (scenario, _dir) = scenario(&manifests);
+    let (scenario, log) = access_log::to_file(scenario);
+    let running = scenario.start().await;
+    let client = running.h1();
+    client.send(chat_as(ALICES, "fast", "hi")).await.ok();
+    let line = access_log::line_with(&log, "gpt-4.1-mini").await;
+    assert_eq!(line["identity"], "alice", "{line}");
+    let forged = ALICES.replace("Kmy9", "Kmy8");
+    assert_eq!(
+        client.send(chat_as(&forged, "fast", "hi")).await.status,
+        401
+    );
+    running.assert_no_crash();
 }
 
 /// Which is why model-router is an EnvoyFilter.

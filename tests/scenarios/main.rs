@@ -12,6 +12,7 @@
     clippy::unwrap_used
 )]
 
+mod access_log;
 #[allow(dead_code, reason = "no scenario needs all of it")]
 mod harness;
 mod manifests;

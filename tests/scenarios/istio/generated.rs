@@ -4,16 +4,15 @@
 //! The order of filters and patches, names and defaults are Istio's. It knows the fields that
 //! our manifests use, and panics at others that would change what is sent.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::manifests::{list, merge, module_in, of_kind, text};
+use super::clusters::{address, cluster_name, clusters};
+use super::patches;
+use crate::manifests::{list, of_kind, text};
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-
-/// The rate limit service of global-limits.yaml.
-pub(crate) const RATE_LIMIT: &str = "ratelimit.weir.svc.cluster.local";
 
 /// Istio's own expressions for tags, one in the place of all those with the same prefix, and one
 /// as it makes them of `extraStatTags: [model]`.
@@ -44,15 +43,11 @@ pub(crate) fn bootstrap(manifests: &[Value], dir: &Path) -> Value {
     filters.sort_by_key(|it| it["spec"]["priority"].as_i64().unwrap_or(0));
     for filter in filters {
         for patch in list(&filter["spec"]["configPatches"]) {
-            apply(patch, &mut bootstrap, &mut extensions);
+            patches::apply(patch, &mut bootstrap, &mut extensions);
         }
     }
-    discover(&mut bootstrap, extensions, dir);
+    patches::discover(&mut bootstrap, extensions, dir);
     bootstrap
-}
-
-fn address(host: &str, port: u64) -> Value {
-    json!({"socket_address": {"address": host, "port_value": port}})
 }
 
 fn stats() -> Value {
@@ -77,7 +72,8 @@ fn stats() -> Value {
 
 /// The gateway's listener of port 80, forwarded to 10000.
 fn listener(manifests: &[Value], extensions: &mut Vec<Value>) -> Value {
-    let mut filters = plugins(manifests, extensions);
+    let mut filters = authentication(manifests);
+    filters.extend(plugins(manifests, extensions));
     filters.extend(
         [
             (
@@ -104,6 +100,7 @@ fn listener(manifests: &[Value], extensions: &mut Vec<Value>) -> Value {
                 "stat_prefix": "outbound_0.0.0.0_80",
                 "use_remote_address": true,
                 "normalize_path": true,
+                "access_log": access_logs(manifests),
                 "http_filters": filters,
                 "route_config": {
                     "name": "http.80",
@@ -112,6 +109,59 @@ fn listener(manifests: &[Value], extensions: &mut Vec<Value>) -> Value {
             },
         }]}],
     })
+}
+
+/// The filter of a RequestAuthentication, behind which plugins without a phase come. A request
+/// without a token passes.
+fn authentication(manifests: &[Value]) -> Vec<Value> {
+    let policies = of_kind(manifests, "RequestAuthentication");
+    let filters = policies.iter().map(|policy| {
+        let rule = &policy["spec"]["jwtRules"][0];
+        let provider = json!({
+            "issuer": rule["issuer"],
+            "forward": rule["forwardOriginalToken"],
+            "local_jwks": {"inline_string": rule["jwks"]},
+            "payload_in_metadata": "payload",
+        });
+        let either = json!([{"provider_name": "origins-0"}, {"allow_missing": {}}]);
+        json!({
+            "name": "envoy.filters.http.jwt_authn",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+                "providers": {"origins-0": provider},
+                "rules": [{"match": {"prefix": "/"}, "requires": {"requires_any": {"requirements": either}}}],
+            },
+        })
+    });
+    filters.collect()
+}
+
+/// What a Telemetry turns on of the providers in the mesh's configuration.
+fn access_logs(manifests: &[Value]) -> Vec<Value> {
+    let wanted = of_kind(manifests, "Telemetry")
+        .into_iter()
+        .flat_map(|telemetry| {
+            let logging = list(&telemetry["spec"]["accessLogging"]).iter();
+            logging.flat_map(|it| list(&it["providers"]))
+        });
+    let mesh: Vec<_> = manifests
+        .iter()
+        .filter_map(|it| it.get("meshConfig"))
+        .collect();
+    let logs = wanted.filter_map(|wanted| {
+        let mut known = mesh.iter().flat_map(|it| list(&it["extensionProviders"]));
+        let provider = known.find(|it| it["name"] == wanted["name"])?;
+        let file = &provider["envoyFileAccessLog"];
+        Some(json!({
+            "name": "envoy.access_loggers.file",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                "path": file["path"],
+                "log_format": {"json_format": file["logFormat"]["labels"]},
+            },
+        }))
+    });
+    logs.collect()
 }
 
 /// The filters of WasmPlugins and TrafficExtensions, in their order: by phase, then the highest
@@ -228,170 +278,4 @@ fn routes(http: &Value) -> Vec<Value> {
         route
     };
     matches.into_iter().map(with).collect()
-}
-
-fn cluster_name(host: &str, port: &Value) -> String {
-    format!("outbound|{port}||{host}")
-}
-
-/// A cluster for each port of a ServiceEntry, and for each other service that is named.
-fn clusters(manifests: &[Value]) -> Vec<Value> {
-    let mut clusters = Vec::new();
-    for entry in of_kind(manifests, "ServiceEntry") {
-        for host in list(&entry["spec"]["hosts"]) {
-            for port in list(&entry["spec"]["ports"]) {
-                clusters.push(cluster(text(host), &port["number"]));
-            }
-        }
-    }
-    for service in of_kind(manifests, "VirtualService") {
-        for http in list(&service["spec"]["http"]) {
-            for route in list(&http["route"]) {
-                let destination = &route["destination"];
-                let cluster = cluster(text(&destination["host"]), &destination["port"]["number"]);
-                if clusters.iter().all(|it| it["name"] != cluster["name"]) {
-                    clusters.push(cluster);
-                }
-            }
-        }
-    }
-    // The service that the patches call has a port named `grpc-…`.
-    if manifests
-        .iter()
-        .any(|it| it.to_string().contains(RATE_LIMIT))
-    {
-        let mut cluster = cluster(RATE_LIMIT, &json!(8081));
-        cluster["typed_extension_protocol_options"] = json!({
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": {"http2_protocol_options": {}},
-            },
-        });
-        clusters.push(cluster);
-    }
-    for rule in of_kind(manifests, "DestinationRule") {
-        let host = text(&rule["spec"]["host"]);
-        let of_host = |name: &Value| text(name).ends_with(&format!("||{host}"));
-        let mut found = clusters.iter_mut().filter(|it| of_host(&it["name"]));
-        let cluster = found
-            .next()
-            .unwrap_or_else(|| panic!("no cluster for {host}"));
-        merge(cluster, &traffic_policy(&rule["spec"]["trafficPolicy"]));
-    }
-    clusters
-}
-
-/// What a DestinationRule adds to its cluster.
-fn traffic_policy(policy: &Value) -> Value {
-    let mut added = json!({});
-    if let Some(settings) = policy.get("tls") {
-        added["transport_socket"] = tls(settings);
-    }
-    if let Some(pool) = policy.get("connectionPool") {
-        added["circuit_breakers"] = json!({"thresholds": [{
-            "max_requests": pool["http"]["http2MaxRequests"],
-            "max_pending_requests": pool["http"]["http1MaxPendingRequests"],
-        }]});
-    }
-    if let Some(detection) = policy.get("outlierDetection") {
-        added["outlier_detection"] = json!({
-            "consecutive_5xx": detection["consecutive5xxErrors"],
-            "interval": detection["interval"],
-            "base_ejection_time": detection["baseEjectionTime"],
-            "max_ejection_percent": detection["maxEjectionPercent"],
-        });
-        let panic = json!({"value": detection["minHealthPercent"]});
-        added["common_lb_config"] = json!({"healthy_panic_threshold": panic});
-    }
-    added
-}
-
-fn cluster(host: &str, port: &Value) -> Value {
-    let name = cluster_name(host, port);
-    let address = address(host, port.as_u64().unwrap());
-    json!({
-        "name": name,
-        "type": "STRICT_DNS",
-        "connect_timeout": "10s",
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
-        },
-    })
-}
-
-fn tls(settings: &Value) -> Value {
-    assert_eq!(settings["mode"], "SIMPLE");
-    let names = list(&settings["subjectAltNames"]).iter();
-    let names = names.map(|name| json!({"san_type": "DNS", "matcher": {"exact": name}}));
-    json!({
-        "name": "envoy.transport_sockets.tls",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-            "sni": settings["sni"],
-            "common_tls_context": {"validation_context": {
-                "trusted_ca": {"filename": "/etc/ssl/certs/ca-certificates.crt"},
-                "match_typed_subject_alt_names": names.collect::<Vec<_>>(),
-            }},
-        },
-    })
-}
-
-/// Applies a patch of an EnvoyFilter.
-fn apply(patch: &Value, bootstrap: &mut Value, extensions: &mut Vec<Value>) {
-    let value = &patch["patch"]["value"];
-    let operation = text(&patch["patch"]["operation"]);
-    let listener = &mut bootstrap["static_resources"]["listeners"][0];
-    match (text(&patch["applyTo"]), operation) {
-        ("BOOTSTRAP", "MERGE") => merge(bootstrap, value),
-        ("LISTENER", "MERGE") => merge(listener, value),
-        ("EXTENSION_CONFIG", "ADD") => extensions.push(value.clone()),
-        ("HTTP_FILTER", "INSERT_BEFORE") => {
-            let filter = &patch["match"]["listener"]["filterChain"]["filter"];
-            let manager = &mut listener["filter_chains"][0]["filters"][0];
-            assert_eq!(filter["name"], manager["name"]);
-            let filters = manager["typed_config"]["http_filters"]
-                .as_array_mut()
-                .unwrap();
-            let before = &filter["subFilter"]["name"];
-            // Istio leaves out a patch whose filter is not there.
-            if let Some(at) = filters.iter().position(|it| it["name"] == *before) {
-                filters.insert(at, value.clone());
-            }
-        }
-        other => panic!("{other:?} is not known here"),
-    }
-}
-
-/// Puts the extensions' configurations, with modules in place of images, into files that stand
-/// for Istio's agent: Envoy discovers each filter's there.
-fn discover(bootstrap: &mut Value, extensions: Vec<Value>, dir: &Path) {
-    let manager = &mut bootstrap["static_resources"]["listeners"][0]["filter_chains"][0];
-    let filters = &mut manager["filters"][0]["typed_config"]["http_filters"];
-    for filter in filters.as_array_mut().unwrap() {
-        if filter.get("config_discovery").is_none() {
-            continue;
-        }
-        let named = extensions.iter().find(|it| it["name"] == filter["name"]);
-        let mut extension = named
-            .unwrap_or_else(|| panic!("no configuration of {filter}"))
-            .clone();
-        let code = &mut extension["typed_config"]["config"]["vm_config"]["code"];
-        let uri = text(&code["remote"]["http_uri"]["uri"]);
-        let image = uri.strip_prefix("oci://").expect("an image");
-        *code = json!({"local": {"filename": module_in(image)}});
-        extension["@type"] = json!("type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig");
-        let file = extension_file(dir, text(&filter["name"]));
-        let resources = json!({"version_info": "1", "resources": [extension]});
-        std::fs::write(&file, resources.to_string()).unwrap();
-        let source = filter["config_discovery"]["config_source"]
-            .as_object_mut()
-            .unwrap();
-        assert!(source.remove("ads").is_some(), "only ADS has an agent");
-        source.insert("path_config_source".to_owned(), json!({"path": file}));
-    }
-}
-
-fn extension_file(dir: &Path, name: &str) -> PathBuf {
-    dir.join(format!("{}.json", name.replace('/', "_")))
 }

@@ -45,7 +45,7 @@ async fn a_budget_of_all_gateways_is_charged_and_kept() {
         // A busy machine may need longer, and would go on without.
         *timeout = json!("2s");
     });
-    let socket = scenario.upstream_socket(&format!("{}:8081", super::generated::RATE_LIMIT));
+    let socket = scenario.upstream_socket(&format!("{}:8081", super::clusters::RATE_LIMIT));
     let listen = format!("unix:{}", socket.display()).parse().unwrap();
     let rls = Rls::start(listen, BUDGET.parse().unwrap(), redis.address())
         .await
