@@ -69,22 +69,19 @@ pub(crate) fn in_path<'a>(value: &'a Value, pointer: &str) -> &'a Value {
 
 /// The same without any member of this name.
 pub(crate) fn without(mut manifests: Vec<Value>, name: &str) -> Vec<Value> {
-    fn remove(value: &mut Value, name: &str) -> bool {
-        match value {
-            Value::Object(map) => {
-                let here = map.remove(name).is_some();
-                map.values_mut()
-                    .fold(here, |found, it| remove(it, name) || found)
-            }
-            Value::Array(list) => list
-                .iter_mut()
-                .fold(false, |found, it| remove(it, name) || found),
-            _ => false,
-        }
-    }
-    let removed = manifests
-        .iter_mut()
-        .fold(false, |found, it| remove(it, name) || found);
-    assert!(removed, "there is no {name}");
+    let removed: usize = manifests.iter_mut().map(|it| remove(it, name)).sum();
+    assert!(removed > 0, "there is no {name}");
     manifests
+}
+
+/// Removes each member of this name, and says how many there were.
+fn remove(value: &mut Value, name: &str) -> usize {
+    match value {
+        Value::Object(map) => {
+            let here = usize::from(map.remove(name).is_some());
+            here + map.values_mut().map(|it| remove(it, name)).sum::<usize>()
+        }
+        Value::Array(list) => list.iter_mut().map(|it| remove(it, name)).sum(),
+        _ => 0,
+    }
 }

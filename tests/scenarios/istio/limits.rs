@@ -1,10 +1,10 @@
 //! global-limits.yaml before a rate limit service with Redis.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rls::{Fault, RedisServer, Rls};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{chat, chat_as, scenario};
 use crate::manifests::read;
