@@ -1,6 +1,7 @@
 //! What an operator wrote is run as written, or refused with the place named.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use weir_testkit::bootstrap::{Bootstrap, Wasm};
@@ -98,6 +99,37 @@ async fn a_live_update_takes_effect_or_changes_nothing() {
 }
 
 /// Where an object belongs, serde also takes an array of its fields in their order.
+/// Which build runs on which configuration is told by the log and by a metric, whose value is the
+/// time: of several the newest is what runs.
+#[tokio::test]
+async fn what_runs_is_told() {
+    let config = |model| routing(model, "openai");
+    let (rig, plain) =
+        Rig::start_dynamic(&["openai"], |b| b.wasm(model_router(config("first")))).await;
+    let changed = plain.wasm(model_router(config("second")));
+    rig.envoy.update_listener(&changed).await;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let version = env!("CARGO_PKG_VERSION");
+    for model in ["first", "second"] {
+        let hash = weir_policy::short_hash(config(model).to_string().as_bytes());
+        let metrics = rig.envoy.prometheus().await;
+        let told = metrics.lines().find_map(|line| {
+            let (name, value) = line.split_once(' ')?;
+            let of =
+                format!(r#"weir_build_info{{filter="model-router",version="{version}",commit=""#);
+            let this = name.starts_with(&of) && name.ends_with(&format!(r#"",config="{hash}"}}"#));
+            this.then(|| value.parse::<u64>().unwrap())
+        });
+        let told = told.unwrap_or_else(|| panic!("no build info of {model}: {metrics}"));
+        assert!(now - told < 60, "{model}: {told} at {now}");
+        let line = format!("configured, configuration {hash}");
+        assert!(rig.envoy.log().contains(&line), "{line}");
+    }
+}
+
 #[tokio::test]
 async fn an_array_is_no_configuration() {
     let (rig, plain) = Rig::start_dynamic(&["openai"], |b| b.wasm(model_router(json!({})))).await;

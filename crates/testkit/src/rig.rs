@@ -58,6 +58,9 @@ const LABELS: &[&str] = &[
     "source",
     "fault",
     "placement",
+    "version",
+    "commit",
+    "config",
     "action",
 ];
 
