@@ -102,6 +102,7 @@ async fn a_live_update_takes_effect_or_changes_nothing() {
 /// Which build runs on which configuration is told by the log and by a metric, whose value is the
 /// time: of several the newest is what runs.
 #[tokio::test]
+#[allow(clippy::disallowed_methods, reason = "the metric tells the real time")]
 async fn what_runs_is_told() {
     let config = |model| routing(model, "openai");
     let (rig, plain) =
