@@ -7,7 +7,7 @@
     clippy::unwrap_used
 )]
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -145,6 +145,79 @@ async fn no_overshoot(workers: u32) {
     );
     let level = (spent + left).abs_diff(LIMIT);
     assert!(level <= refilled, "{spent} spent, {left} left of {LIMIT}");
+    rig.envoy.assert_no_crash();
+}
+
+/// Of several limits the one that leaves least is told, on answers and on refusals, in the names and
+/// the times of the caller's API.
+#[tokio::test]
+async fn callers_are_told_where_they_stand() {
+    // A token comes back every 432 seconds.
+    let rig = rig(by_team(json!([
+        {"name": "wide", "tokens": 1000, "window": "12h"},
+        {"name": "narrow", "tokens": 100, "window": "12h"},
+        {"name": "requests", "requests": 3, "window": "12h"},
+    ])))
+    .await;
+    let messages = |cap: u64| {
+        let messages = json!([{"role": "user", "content": "hi"}]);
+        Request::post("/v1/messages")
+            .header("x-team", "b")
+            .json(&json!({"model": "gpt-4o", "max_tokens": cap, "messages": messages}))
+    };
+    let anthropic =
+        |what| ["tokens", "requests"].map(|of| format!("anthropic-ratelimit-{of}-{what}"));
+    let openai = |what| ["tokens", "requests"].map(|of| format!("x-ratelimit-{what}-{of}"));
+    for (requests, names) in [
+        (
+            [chat(42), chat(50)],
+            [openai("limit"), openai("remaining"), openai("reset")],
+        ),
+        (
+            [messages(42), messages(50)],
+            [
+                anthropic("limit"),
+                anthropic("remaining"),
+                anthropic("reset"),
+            ],
+        ),
+    ] {
+        let [limits, remaining, resets] = names;
+        let h1 = rig.h1();
+        for (request, status) in requests.into_iter().zip([200, 429]) {
+            let answer = h1.send(answered(request, 42)).await.ok();
+            assert_eq!(answer.status, status, "{answer:?}");
+            assert_eq!(
+                limits.each_ref().map(|name| header(&answer, name)),
+                [100, 3]
+            );
+            assert_eq!(
+                remaining.each_ref().map(|name| header(&answer, name)),
+                [50, 2]
+            );
+            // Full again: 50 tokens in six hours, one request in four.
+            for (name, hours) in resets.iter().zip([6, 4]) {
+                let told = answer.header(name).unwrap();
+                let at = SystemTime::now() + Duration::from_secs(hours * 3600);
+                let right = match name.starts_with("anthropic") {
+                    true => (0..30).any(|late| {
+                        let at = at - Duration::from_secs(late) + Duration::from_secs(1);
+                        humantime::format_rfc3339_seconds(at).to_string() == told
+                    }),
+                    false => {
+                        told == format!("{hours}h0m0s")
+                            || told.starts_with(&format!("{}h59m", hours - 1))
+                    }
+                };
+                assert!(right, "{name}: {told} is not in {hours} hours");
+            }
+            if status == 429 {
+                // Eight tokens are missing.
+                let wait = header(&answer, "retry-after");
+                assert!((3400..=3456).contains(&wait), "{wait} s");
+            }
+        }
+    }
     rig.envoy.assert_no_crash();
 }
 
@@ -533,7 +606,7 @@ async fn counters_survive_updates_and_reloads() {
 async fn eight_mebibytes_of_anything_are_counted() {
     let config = json!({"max_body_bytes": 16 << 20});
     let rig = rig(config).await;
-    let size = 7 << 20;
+    let size = 8 << 20;
     let mut number = 1_u32;
     let random: String = (0..size / 4)
         .map(|_| {
