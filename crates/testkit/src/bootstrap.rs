@@ -35,12 +35,23 @@ pub struct Bootstrap {
     access_log_format: Vec<Value>,
     stats_tags: Vec<Value>,
     dynamic_listener: bool,
+    clock_ahead_s: u64,
 }
 
 impl Bootstrap {
     /// No clusters, no filters but the router, no routes.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets Envoy's clock so many seconds ahead of ours.
+    pub fn clock_ahead_s(mut self, seconds: u64) -> Self {
+        self.clock_ahead_s = seconds;
+        self
+    }
+
+    pub(crate) fn is_ahead_by_s(&self) -> u64 {
+        self.clock_ahead_s
     }
 
     /// Adds a cluster whose only endpoint is a unix socket. With `http2`, Envoy speaks

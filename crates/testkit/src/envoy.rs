@@ -69,7 +69,7 @@ impl Envoy {
             }
             bootstrap.build(dir)
         };
-        Self::try_start_as(workers, write_config).await
+        Self::start_ahead(workers, bootstrap.is_ahead_by_s(), write_config).await
     }
 
     /// Starts an Envoy with a configuration of any making: `config` is told the directory the
@@ -83,11 +83,19 @@ impl Envoy {
         workers: u32,
         config: impl FnOnce(&Path) -> Value,
     ) -> Result<Self, String> {
+        Self::start_ahead(workers, 0, config).await
+    }
+
+    async fn start_ahead(
+        workers: u32,
+        clock_ahead_s: u64,
+        config: impl FnOnce(&Path) -> Value,
+    ) -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("weir-").tempdir_in("/tmp");
         let dir = dir.expect("a directory under /tmp");
         write(&dir.path().join("envoy.json"), &config(dir.path()));
         let envoy = Self {
-            child: Mutex::new(process::spawn(dir.path(), workers)),
+            child: Mutex::new(process::spawn(dir.path(), workers, clock_ahead_s)),
             http: bootstrap::http_socket(dir.path()),
             admin: bootstrap::admin_socket(dir.path()),
             listener_version: AtomicU64::new(0),

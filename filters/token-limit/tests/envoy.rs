@@ -7,7 +7,7 @@
     clippy::unwrap_used
 )]
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -479,41 +479,68 @@ async fn hanging_up_costs_what_was_sent() {
     rig.envoy.assert_no_crash();
 }
 
-/// A day ends where `utc_offset` has its midnight: here at the next full minute, whatever the time is.
+/// Days, weeks and months end at their midnights: Envoy's clock is set to just before one at
+/// which all three do, two hours east of Greenwich, on Sunday the 28th of February 2027.
 #[tokio::test]
-async fn a_quota_begins_anew_at_midnight_of_its_offset() {
-    let since_epoch = || {
-        let now = std::time::SystemTime::now();
-        now.duration_since(std::time::UNIX_EPOCH).unwrap()
+async fn quotas_begin_anew_at_midnights_of_their_offset() {
+    let midnight = UNIX_EPOCH + Duration::from_secs(1_803_852_000);
+    assert_eq!(
+        humantime::format_rfc3339(midnight).to_string(),
+        "2027-02-28T22:00:00Z"
+    );
+    // Time enough to start Envoy and use the quotas up, other tests running.
+    const BEFORE: Duration = Duration::from_secs(25);
+    let passes = SystemTime::now() + BEFORE;
+    let ahead = midnight.duration_since(passes).unwrap();
+    let quota = |name: &str, window: &str, offset: &str| {
+        json!({"name": name, "match": {"headers": {"x-quota": name}}, "requests": 2,
+               "window": window, "utc_offset": offset})
     };
-    // Ten seconds to start Envoy and use the quota up.
-    let minute = (since_epoch().as_secs() + 10) / 60 + 1;
-    let midnight = Duration::from_secs(minute * 60);
-    let of_day = minute % 1440;
-    let (sign, offset) = if of_day <= 720 {
-        ("-", of_day)
-    } else {
-        ("+", 1440 - of_day)
-    };
-    let offset = format!("{sign}{:02}:{:02}", offset / 60, offset % 60);
-    let rig = rig(by_team(json!([
-        {"name": "day", "requests": 2, "window": "day", "utc_offset": offset},
-    ])))
+    let config = by_team(json!([
+        quota("day", "day", "+02:00"),
+        quota("week", "week", "+02:00"),
+        quota("month", "month", "+02:00"),
+        // Theirs is two hours later, or seven days, or 31.
+        quota("day-utc", "day", "+00:00"),
+        quota("week-east", "week", "+03:00"),
+        quota("month-east", "month", "+03:00"),
+    ]));
+    let rig = Rig::start(&["openai"], |b| {
+        b.wasm(token_limit(config)).clock_ahead_s(ahead.as_secs())
+    })
     .await;
     let client = rig.h2();
-    for status in [200, 200, 403] {
-        let answer = client.send(chat(8)).await.ok();
-        assert_eq!(answer.status, status, "{answer:?}");
-        if status == 403 {
-            let wait = midnight.saturating_sub(since_epoch()).as_secs();
-            let told = header(&answer, "retry-after");
-            assert!((wait..=wait + 2).contains(&told), "{told} of {wait}");
+    let all = ["day", "week", "month", "day-utc", "week-east", "month-east"];
+    let (ends, stays) = all.split_at(3);
+    let send = async |name: &str| client.send(chat(8).header("x-quota", name)).await.ok();
+    for name in all {
+        for status in [200, 200, 403] {
+            let answer = send(name).await;
+            assert_eq!(answer.status, status, "{name}: {answer:?}");
+            if status == 403 {
+                let wait = header(&answer, "retry-after");
+                match name {
+                    "day-utc" => assert!((7200..=7225).contains(&wait), "{name}: {wait} s"),
+                    "week-east" => assert!((601_200..=601_225).contains(&wait), "{name}: {wait} s"),
+                    "month-east" => {
+                        assert!((2_674_800..=2_674_825).contains(&wait), "{name}: {wait} s");
+                    }
+                    _ => assert!((1..=25).contains(&wait), "{name}: {wait} s"),
+                }
+            }
         }
     }
-    sleep(midnight.saturating_sub(since_epoch()) + Duration::from_millis(100)).await;
-    for status in [200, 200, 403] {
-        let answer = client.send(chat(8)).await.ok();
-        assert_eq!(answer.status, status, "{answer:?}");
+    let left = passes.duration_since(SystemTime::now()).unwrap_or_default();
+    // Whole seconds were added.
+    sleep(left + Duration::from_secs(2)).await;
+    for &name in ends {
+        for status in [200, 200, 403] {
+            let answer = send(name).await;
+            assert_eq!(answer.status, status, "{name}: {answer:?}");
+        }
+    }
+    for name in stays {
+        assert_eq!(send(name).await.status, 403, "{name}");
     }
     rig.envoy.assert_no_crash();
 }

@@ -55,8 +55,8 @@ pub(super) fn log_file(dir: &Path) -> PathBuf {
     dir.join("envoy.log")
 }
 
-/// Runs Envoy in `dir`, on `envoy.json`.
-pub(super) fn spawn(dir: &Path, workers: u32) -> Child {
+/// Runs Envoy in `dir`, on `envoy.json`, its clock so far ahead of ours.
+pub(super) fn spawn(dir: &Path, workers: u32, clock_ahead_s: u64) -> Child {
     // Standard error rather than `--log-path`: V8's last words go there too.
     let log = File::create(log_file(dir)).expect("a log file");
     let also_log = log.try_clone().expect("a second handle of the log file");
@@ -79,8 +79,32 @@ pub(super) fn spawn(dir: &Path, workers: u32) -> Child {
         .stdin(Stdio::null())
         .stdout(also_log)
         .stderr(log);
+    if clock_ahead_s > 0 {
+        command
+            .env("LD_PRELOAD", clock_library())
+            .env("WEIR_CLOCK_AHEAD", clock_ahead_s.to_string());
+    }
     die_with_parent(&mut command);
     run(command).expect("Envoy can be run")
+}
+
+/// The library that sets a clock ahead, compiled when it is not there or its source is newer.
+fn clock_library() -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("clock.rs");
+    let library = workspace().join("target/libweir_clock.so");
+    let modified = |file: &Path| file.metadata().and_then(|file| file.modified()).ok();
+    if modified(&library) < modified(&source) {
+        // Tests run side by side: whoever is last puts the same there.
+        let new = library.with_extension(std::process::id().to_string());
+        let compiled = Command::new("rustc")
+            .args(["--edition", "2024", "--crate-type", "cdylib", "-O", "-o"])
+            .args([&new, &source])
+            .status()
+            .expect("rustc runs");
+        assert!(compiled.success(), "{}", source.display());
+        std::fs::rename(&new, &library).expect("the library is in its place");
+    }
+    library
 }
 
 /// Has the kernel kill the process when the thread that spawned it ends.
