@@ -13,6 +13,7 @@
 
 mod configuration;
 mod driver;
+mod exchange;
 mod failover;
 mod foreign;
 mod hostile;

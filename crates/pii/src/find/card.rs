@@ -59,6 +59,8 @@ pub(crate) fn card(scan: &mut Scan<'_>, row: usize, word: Word) {
         Verdict::Silent if usual && !hangs && !(bare && end - word.start < 14) => {
             scan.found(row, word.start, end);
         }
+        // Numbers of orders are not written in the groups of a card with its check digit.
+        Verdict::Denied if usual && !hangs && !bare => scan.found(row, word.start, end),
         _ => {}
     }
 }
