@@ -126,7 +126,7 @@ prices-check: rust ## Compare the costs of all models with LiteLLM's own calcula
 
 .PHONY: report
 report: rust ## Spend by identity, model and provider in a JSON access log: LOG=path, default stdin
-	@cargo run --quiet --locked --release -p weir-report -- $(LOG)
+	@cargo run --quiet --locked --release -p weirctl -- report $(LOG)
 
 .PHONY: schemas
 schemas: ## Write the JSON Schemas of all configurations anew, and the README's table of PII types

@@ -1,29 +1,25 @@
-//! Prints what was spent, from a JSON access log: `weir-report [path]`, or standard input.
+//! `weirctl report [FILE]`: what was spent, from a JSON access log or standard input.
 
 mod account;
 mod table;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::ExitCode;
+use std::path::Path;
 
 use account::Account;
 
-fn main() -> ExitCode {
-    let result = match std::env::args_os().nth(1) {
+/// Prints the report over `path`, or over standard input.
+///
+/// # Errors
+/// What cannot be read or written; the path is named.
+pub fn run(path: Option<&Path>) -> io::Result<()> {
+    match path {
         None => report(&mut io::stdin().lock()),
-        Some(path) => File::open(&path)
+        Some(path) => File::open(path)
             .map(BufReader::new)
             .and_then(|mut file| report(&mut file))
             .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display()))),
-    };
-    match result {
-        // `weir-report | head` is no failure.
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(io::stderr(), "weir-report: {e}");
-            ExitCode::FAILURE
-        }
-        _ => ExitCode::SUCCESS,
     }
 }
 

@@ -9,20 +9,20 @@ use std::fmt;
 use serde_json::Value;
 use weir_prices::PicoUsd;
 
-use crate::table::Table;
+use super::table::Table;
 
 /// What is shown for a name that is absent.
 const NOBODY: &str = "(none)";
 
 /// Sums over requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sum {
-    pub(crate) requests: u64,
+pub(super) struct Sum {
+    pub(super) requests: u64,
     /// Those that used tokens nobody could price.
-    pub(crate) unpriced: u64,
-    pub(crate) input: u64,
-    pub(crate) output: u64,
-    pub(crate) cost: PicoUsd,
+    pub(super) unpriced: u64,
+    pub(super) input: u64,
+    pub(super) output: u64,
+    pub(super) cost: PicoUsd,
 }
 
 impl Sum {
@@ -37,7 +37,7 @@ impl Sum {
 
 /// Everything an access log says about spend.
 #[derive(Debug, Default)]
-pub(crate) struct Account {
+pub(super) struct Account {
     by_identity: BTreeMap<String, Sum>,
     by_model: BTreeMap<String, Sum>,
     by_provider: BTreeMap<String, Sum>,
@@ -52,7 +52,7 @@ pub(crate) struct Account {
 
 impl Account {
     /// Adds a line of the log. One that can't be read is counted as such and adds nothing.
-    pub(crate) fn add(&mut self, line: &[u8]) {
+    pub(super) fn add(&mut self, line: &[u8]) {
         self.lines += 1;
         if line.trim_ascii().is_empty() {
             return;

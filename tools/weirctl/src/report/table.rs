@@ -5,7 +5,7 @@ use std::fmt;
 
 use weir_prices::PicoUsd;
 
-use crate::account::Sum;
+use super::account::Sum;
 
 const COLUMNS: [&str; 5] = [
     "requests",
@@ -16,12 +16,12 @@ const COLUMNS: [&str; 5] = [
 ];
 
 /// A table ready to be shown.
-pub(crate) struct Table {
+pub(super) struct Table {
     rows: Vec<[String; 6]>,
 }
 
 impl Table {
-    pub(crate) fn new(heading: &str, sums: &BTreeMap<String, Sum>, total: &Sum) -> Self {
+    pub(super) fn new(heading: &str, sums: &BTreeMap<String, Sum>, total: &Sum) -> Self {
         let mut sums: Vec<(&str, &Sum)> = sums.iter().map(|(n, sum)| (n.as_str(), sum)).collect();
         sums.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.cost));
         sums.push(("total", total));

@@ -5,11 +5,12 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/access.log");
-const EXPECTED: &str = include_str!("report.txt");
+const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/report/access.log");
+const EXPECTED: &str = include_str!("report/report.txt");
 
 fn report(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_weir-report"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weirctl"))
+        .arg("report")
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -46,7 +47,7 @@ fn a_file_that_is_not_there() {
     assert!(!output.status.success());
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(
-        message.starts_with("weir-report: /nonexistent/access.log: "),
+        message.starts_with("weirctl: /nonexistent/access.log: "),
         "{message}"
     );
 }
