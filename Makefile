@@ -124,6 +124,10 @@ prices-check: rust ## Compare the costs of all models with LiteLLM's own calcula
 	  WEIR_GOLDEN=$(CURDIR)/target/golden-all.txt cargo test --quiet --locked -p weir-prices --test golden -- --nocapture; \
 	else echo "skipped prices-check: LiteLLM could not be installed"; fi
 
+.PHONY: weirctl
+weirctl: rust ## Build target/release/weirctl, which checks configurations and explains decisions
+	@cargo build --quiet --locked --release -p weirctl
+
 .PHONY: report
 report: rust ## Spend by identity, model and provider in a JSON access log: LOG=path, default stdin
 	@cargo run --quiet --locked --release -p weirctl -- report $(LOG)

@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod document;
+pub mod explain;
 pub mod filter;
 pub mod finding;
 pub mod plugin;

@@ -11,12 +11,14 @@ use weirctl::finding::{Finding, Severity};
 
 const HELP: &str = "\
 usage: weirctl check [--filter NAME] [--format text|json] [--strict] FILE...
+       weirctl explain --config FILE [--filter NAME] --request FILE [--answer FILE]
        weirctl report [FILE]
        weirctl version
 
 check    what is wrong with configurations: a filter's own (say whose with --filter), Envoy's with
          our filters in them, manifests of Istio and Envoy Gateway
          exit code 0: no error (with --strict: no warning either), 1: some, 2: could not be read
+explain  what the filters of a configuration would do with a request, and why; no Envoy is needed
 report   spend by identity, model and provider, from a JSON access log or standard input
 version  the version and the commit it was built from
 ";
@@ -53,6 +55,7 @@ fn run(arguments: &[OsString]) -> io::Result<ExitCode> {
             )?;
         }
         ("check", rest) => return check(rest),
+        ("explain", rest) => explain(rest)?,
         ("help" | "--help" | "-h", _) => write!(io::stdout(), "{HELP}")?,
         _ => return Err(io::Error::other(format!("no such command\n{HELP}"))),
     }
@@ -73,24 +76,14 @@ impl Check {
         let mut check = Self::default();
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
-            let mut value = |what: &str| {
-                let value = arguments.next().and_then(|value| value.to_str());
-                value.ok_or_else(|| io::Error::other(format!("{what} is missing")))
-            };
             match argument.to_str() {
-                Some("--filter") => {
-                    let name = value("the name behind `--filter`")?;
-                    let filter = Filter::named(name).ok_or_else(|| {
-                        let names = Filter::ALL.map(Filter::name).join(", ");
-                        io::Error::other(format!("`{name}` is no filter; there are {names}"))
-                    })?;
-                    check.filter = Some(filter);
-                }
+                Some("--filter") => check.filter = Some(filter_named(arguments.next())?),
                 Some("--format") => {
-                    check.json = match value("the format behind `--format`")? {
-                        "json" => true,
-                        "text" => false,
+                    check.json = match arguments.next().and_then(|format| format.to_str()) {
+                        Some("json") => true,
+                        Some("text") => false,
                         other => {
+                            let other = other.unwrap_or_default();
                             let message = format!("`{other}` is neither `text` nor `json`");
                             return Err(io::Error::other(message));
                         }
@@ -128,5 +121,47 @@ fn check(arguments: &[OsString]) -> io::Result<ExitCode> {
         Some(Severity::Error) => ExitCode::FAILURE,
         Some(Severity::Warning) if asked.strict => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
+    })
+}
+
+fn explain(arguments: &[OsString]) -> io::Result<()> {
+    let (mut config, mut request, mut answer, mut filter) = (None, None, None, None);
+    let mut arguments = arguments.iter();
+    while let Some(option) = arguments.next() {
+        let option = option.to_str().unwrap_or_default();
+        let mut file = |place: &mut Option<Source>| -> io::Result<()> {
+            let path = arguments.next();
+            let path = path.ok_or_else(|| {
+                io::Error::other(format!("the file behind `{option}` is missing"))
+            })?;
+            *place = Some(Source::read(Path::new(path))?);
+            Ok(())
+        };
+        match option {
+            "--config" => file(&mut config)?,
+            "--request" => file(&mut request)?,
+            "--answer" => file(&mut answer)?,
+            "--filter" => filter = Some(filter_named(arguments.next())?),
+            _ => {
+                let message = format!("`explain` has no option `{option}`\n{HELP}");
+                return Err(io::Error::other(message));
+            }
+        }
+    }
+    let (Some(config), Some(request)) = (config, request) else {
+        let message = format!("`explain` needs `--config` and `--request`\n{HELP}");
+        return Err(io::Error::other(message));
+    };
+    let shown = weirctl::explain::explain(&config, filter, &request, answer.as_ref())?;
+    write!(io::stdout(), "{shown}")
+}
+
+fn filter_named(name: Option<&OsString>) -> io::Result<Filter> {
+    let Some(name) = name.and_then(|name| name.to_str()) else {
+        return Err(io::Error::other("the name behind `--filter` is missing"));
+    };
+    Filter::named(name).ok_or_else(|| {
+        let names = Filter::ALL.map(Filter::name).join(", ");
+        io::Error::other(format!("`{name}` is no filter; there are {names}"))
     })
 }

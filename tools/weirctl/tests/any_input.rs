@@ -121,7 +121,8 @@ fn checked(name: &str, text: &str, filter: Option<Filter>) {
         name: name.to_owned(),
         text: text.to_owned(),
     };
-    let lines = text.lines().count().max(1) + 1;
+    // To YAML a carriage return ends a line too.
+    let lines = text.split(['\n', '\r']).count() + 1;
     for finding in check(&[source], filter) {
         let shown = finding.to_string();
         assert_eq!(shown.lines().count(), 1, "{shown}");
@@ -130,7 +131,7 @@ fn checked(name: &str, text: &str, filter: Option<Filter>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn changed_files(

@@ -119,7 +119,7 @@ fn bounds() {
                 })
                 .collect::<String>(),
     ] {
-        assert!(read_yaml(&text).is_err(), "{}", &text[..20]);
+        assert!(read_yaml(&text).is_err(), "{:?}", text.get(..20));
     }
     assert!(read_json(&"[".repeat(100_000)).is_err());
 }
