@@ -185,6 +185,7 @@ fn is_known(document: &Node) -> bool {
         "apiVersion",
         "@type",
         "admin",
+        "configs",
         "dynamic_resources",
         "filter_chains",
         "resources",

@@ -106,6 +106,18 @@ fn extracts(pattern: &Regex, label: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// The shipped file has a tag for each, so that a new label is not forgotten here.
+    #[test]
+    fn the_shipped_tags_are_for_these_labels() {
+        let text = include_str!("../../../../envoy/quickstart/envoy.yaml");
+        let document = crate::document::read_yaml(text).unwrap().remove(0);
+        let tags = document.at(&["stats_config", "stats_tags"]).unwrap();
+        let tags = tags.elements().iter().map(|tag| tag.string("tag_name"));
+        let shipped: std::collections::BTreeSet<&str> = tags.collect();
+        let known = Filter::ALL.iter().flat_map(|filter| labels(*filter));
+        assert_eq!(shipped, known.copied().collect());
+    }
+
     #[test]
     fn what_a_tag_extracts() {
         for (pattern, expected) in [
