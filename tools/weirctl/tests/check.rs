@@ -95,8 +95,12 @@ fn what_is_shipped_is_right() {
         };
         let names: Vec<&str> = files.iter().map(|f| f.to_str().unwrap()).collect();
         // Folders without a filter hold what belongs to other programs.
-        let ours = |path: &&PathBuf| std::fs::read_to_string(path).unwrap().contains("weir");
-        if !files.iter().any(|path| ours(&path)) {
+        let ours = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path).unwrap();
+            let fields = ["root_id:", "rootID:", "pluginName:"];
+            fields.iter().any(|field| text.contains(field))
+        };
+        if !files.iter().any(ours) {
             continue;
         }
         seen += 1;

@@ -6,7 +6,9 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use weir_testkit::bootstrap::Wasm;
 use weir_testkit::client::Request;
+use weir_testkit::envoy::module;
 use weir_testkit::rig::{Rig, cost, model_router, pii_redact, token_limit};
 use weirctl::check::Source;
 use weirctl::explain::explain;
@@ -87,11 +89,16 @@ fn requests() -> Vec<(&'static str, &'static str, Value)> {
 async fn what_is_explained_is_what_envoy_does() {
     let text = std::fs::read_to_string(SHIPPED).unwrap();
     let yaml: Value = serde_yaml_ng::from_str(&text).unwrap();
+    // The bundle is compiled once, four modules four times.
+    let bundled = |wasm: Wasm| Wasm {
+        module: module("weir"),
+        ..wasm
+    };
     let rig = Rig::start(&["openai", "anthropic", "gemini"], |b| {
-        b.wasm(model_router(settings(&yaml, "model-router")))
-            .wasm(pii_redact(settings(&yaml, "pii-redact")))
-            .wasm(token_limit(settings(&yaml, "token-limit")))
-            .wasm(cost(settings(&yaml, "cost")))
+        b.wasm(bundled(model_router(settings(&yaml, "model-router"))))
+            .wasm(bundled(pii_redact(settings(&yaml, "pii-redact"))))
+            .wasm(bundled(token_limit(settings(&yaml, "token-limit"))))
+            .wasm(bundled(cost(settings(&yaml, "cost"))))
     })
     .await;
     let config = Source::read(Path::new(SHIPPED)).unwrap();
