@@ -228,6 +228,33 @@ impl Node {
         self.longest(path).1
     }
 
+    /// Takes the member of a mapping at `path` out; says whether there was one.
+    pub fn remove(&mut self, path: &str) -> bool {
+        if let Some(rest) = path.strip_prefix('[') {
+            let Some((index, rest)) = rest.split_once(']') else {
+                return false;
+            };
+            let Value::List(list) = &mut self.value else {
+                return false;
+            };
+            let node = index.parse().ok().and_then(|at: usize| list.get_mut(at));
+            return node.is_some_and(|node| node.remove(rest));
+        }
+        let name = path.strip_prefix('.').unwrap_or(path);
+        let Value::Map(entries) = &mut self.value else {
+            return false;
+        };
+        if let Some(at) = entries.iter().position(|entry| entry.key == name) {
+            entries.remove(at);
+            return true;
+        }
+        entries.iter_mut().any(|entry| {
+            let rest = name.strip_prefix(entry.key.as_str());
+            rest.filter(|rest| rest.starts_with(['.', '[']))
+                .is_some_and(|rest| entry.node.remove(rest))
+        })
+    }
+
     /// How much of a path can be followed, and where that leads.
     fn longest(&self, path: &str) -> (usize, Mark) {
         let mut best = (0, self.mark);

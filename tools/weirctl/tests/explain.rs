@@ -301,3 +301,33 @@ fn what_an_operator_looks_for_is_not_shown() {
     );
     assert!(shown.contains("‹PROJECT› is run by ‹EMPLOYEE›"), "{shown}");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(40))]
+
+    /// Whatever stands in a request or an answer is explained, or refused with its place.
+    #[test]
+    fn any_request(
+        at in proptest::prelude::any::<proptest::sample::Index>(),
+        new in "[\\PC\n]{0,6}",
+        take in 0..4_usize,
+        of_answer in proptest::prelude::any::<bool>(),
+    ) {
+        let answer = json!({"status": 200, "events": [
+            {"choices": [{"index": 0, "delta": {"content": "Hello"}}]}, "[DONE]"]});
+        let mut texts = [chat("to jane.roe@example.org").to_string(), answer.to_string()];
+        let text = &mut texts[usize::from(of_answer)];
+        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let from = at.index(places.len());
+        let to = (from + take).min(places.len() - 1);
+        text.replace_range(places[from]..places[to], &new);
+        let [request, answer] = texts;
+        let config = source("config.json", json!({}));
+        for filter in [Filter::PiiRedact, Filter::Cost] {
+            let (request, answer) = (source("request.json", &request), source("answer.json", &answer));
+            if let Err(error) = explain(&config, Some(filter), &request, Some(&answer)) {
+                assert!(error.to_string().contains(".json:"), "{error}");
+            }
+        }
+    }
+}

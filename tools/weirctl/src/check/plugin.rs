@@ -7,17 +7,17 @@ use crate::filter::Filter;
 use crate::finding::Findings;
 use crate::plugin::{Holder, Plugin, is_type};
 
+/// More unknown fields than this are not told of one configuration.
+const MAX_UNKNOWN: usize = 20;
+
 /// Checks a plugin by itself.
 pub(super) fn check(plugin: &Plugin<'_>, findings: &mut Findings) {
     which_filter(plugin, findings);
     if plugin.holder == Holder::Envoy {
         configuration_type(plugin.node, findings);
     }
-    if let Some(filter) = plugin.filter
-        && let Err(error) = filter.configure(plugin.settings.json.as_bytes())
-    {
-        let (error, mark) = located(plugin, error);
-        findings.error(mark, "config", error.to_string());
+    if let Some(filter) = plugin.filter {
+        configuration(plugin, filter, findings);
     }
     if plugin.holder != Holder::Alone {
         holding(plugin, findings);
@@ -25,12 +25,35 @@ pub(super) fn check(plugin: &Plugin<'_>, findings: &mut Findings) {
     }
 }
 
+/// What the filter's loader refuses. It ends at the first error; behind an unknown field, which
+/// changes nothing else, it is asked again.
+fn configuration(plugin: &Plugin<'_>, filter: Filter, findings: &mut Findings) {
+    let mut tree = plugin.settings.root().cloned();
+    let mut json = plugin.settings.json.clone();
+    for turn in 0..MAX_UNKNOWN {
+        let Err(error) = filter.configure(json.as_bytes()) else {
+            return;
+        };
+        let unknown = error.message.starts_with("unknown field");
+        let path = error.place.clone();
+        let (error, mark) = located(plugin, error, turn == 0);
+        findings.error(mark, "config", error.to_string());
+        let Some(tree) = tree.as_mut().filter(|_| unknown) else {
+            return;
+        };
+        if !tree.remove(&path) {
+            return;
+        }
+        json = tree.json();
+    }
+}
+
 /// An error of a filter's loader with its place in the file. Where in its own text the loader had
 /// got to says nothing to a reader of the file, so it goes.
-fn located(plugin: &Plugin<'_>, error: ConfigError) -> (ConfigError, Mark) {
+fn located(plugin: &Plugin<'_>, error: ConfigError, as_written: bool) -> (ConfigError, Mark) {
     let settings = &plugin.settings;
     let (message, within) = position(&error.message);
-    let by_loader = within.filter(|_| settings.has_lines());
+    let by_loader = within.filter(|_| as_written && settings.has_lines());
     let mark = match by_loader {
         // A key that stands twice is a place with two lines; the loader was at the second.
         Some(within) if error.place.is_empty() || message.ends_with("stands here twice") => {
