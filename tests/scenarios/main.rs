@@ -19,4 +19,5 @@ mod manifests;
 
 mod envoy_gateway;
 mod istio;
+mod global_limits;
 mod quickstart;

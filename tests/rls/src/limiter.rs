@@ -16,7 +16,8 @@ use crate::redis::{Addition, Redis};
 /// A counter that a descriptor leads to.
 struct Counter {
     limit: RateLimit,
-    shadow: bool,
+    /// It never says that it is over the limit: a shadow, or something that is taken back.
+    lenient: bool,
     until_reset: u64,
 }
 
@@ -42,14 +43,15 @@ pub(crate) async fn judge(
         };
         let length = seconds(limit.unit());
         let begun = now / length * length;
+        let hits = hits(request, descriptor);
         additions.push(Addition {
             key: key(&request.domain, &descriptor.entries, begun),
-            hits: hits(request, descriptor),
+            hits,
             expires_in: length,
         });
         counters.push(Some(Counter {
             limit,
-            shadow,
+            lenient: shadow || hits < 0,
             until_reset: begun + length - now,
         }));
     }
@@ -75,7 +77,7 @@ pub(crate) async fn judge(
 impl Counter {
     fn status(self, count: i64) -> DescriptorStatus {
         let left = i64::from(self.limit.requests_per_unit) - count;
-        let over = left < 0 && !self.shadow;
+        let over = left < 0 && !self.lenient;
         DescriptorStatus {
             code: if over { Code::OverLimit } else { Code::Ok }.into(),
             current_limit: Some(self.limit),

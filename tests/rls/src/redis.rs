@@ -11,10 +11,18 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::address::Address;
 
+/// Takes from a counter what it can give: none goes below nothing, and none is made by it.
+const TAKE_BACK: &str = "local count = redis.call('GET', KEYS[1]) \
+    if not count then return 0 end \
+    local left = string.format('%d', math.max(0, count - ARGV[1])) \
+    redis.call('SET', KEYS[1], left) \
+    return tonumber(left)";
+
 /// Something to be added to a counter.
 #[derive(Debug)]
 pub(crate) struct Addition {
     pub(crate) key: String,
+    /// Less than nothing is taken back.
     pub(crate) hits: i64,
     /// Seconds after which the counter is forgotten.
     pub(crate) expires_in: u64,
@@ -52,7 +60,13 @@ impl Redis {
             expires_in,
         } in additions
         {
-            command(&mut commands, &["INCRBY", key, &hits.to_string()]);
+            match hits {
+                ..0 => {
+                    let hits = hits.unsigned_abs().to_string();
+                    command(&mut commands, &["EVAL", TAKE_BACK, "1", key, &hits]);
+                }
+                _ => command(&mut commands, &["INCRBY", key, &hits.to_string()]),
+            }
             command(&mut commands, &["EXPIRE", key, &expires_in.to_string()]);
         }
         let mut connection = match self.take() {

@@ -1,5 +1,11 @@
 //! What the service promises, on a real Redis. Without one the tests are skipped by name.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -176,17 +182,35 @@ async fn who_says_nothing_adds_one() {
         async move { bench.ask(&check(who)).await.unwrap().statuses[0].limit_remaining }
     };
     assert_eq!((left("ann").await, left("bob").await), (992, 998));
-    let taken_back = RateLimitDescriptor {
-        is_negative_hits: true,
-        ..charge("ann", 8).descriptors[0].clone()
+}
+
+#[tokio::test]
+async fn what_is_taken_back_is_there_again_and_no_more() {
+    let Some(bench) = Bench::start("what_is_taken_back_is_there_again_and_no_more").await else {
+        return;
     };
-    bench
-        .code(&RateLimitRequest {
-            descriptors: vec![taken_back],
-            ..check("ann")
-        })
-        .await;
-    assert_eq!(left("ann").await, 1000);
+    let back = |who, hits| {
+        let mut request = charge(who, hits);
+        request.descriptors[0].is_negative_hits = true;
+        request
+    };
+    for (asked, code, left) in [
+        (charge("ann", 1500), Code::OverLimit, 0),
+        (back("ann", 300), Code::Ok, 0),
+        (check("ann"), Code::OverLimit, 0),
+        (back("ann", 300), Code::Ok, 100),
+        (check("ann"), Code::Ok, 100),
+        (back("ann", 5000), Code::Ok, 1000),
+        (charge("ann", 1), Code::Ok, 999),
+        (back("bob", 5), Code::Ok, 1000),
+    ] {
+        let status = bench.ask(&asked).await.unwrap().statuses[0].clone();
+        assert_eq!(
+            (status.code(), status.limit_remaining),
+            (code, left),
+            "{asked:?}"
+        );
+    }
 }
 
 #[tokio::test]
