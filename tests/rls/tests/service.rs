@@ -215,7 +215,9 @@ async fn what_is_taken_back_is_there_again_and_no_more() {
 
 #[tokio::test]
 async fn one_descriptor_over_the_limit_is_enough_and_all_are_charged() {
-    let Some(bench) = Bench::start("one_descriptor_over_the_limit_is_enough").await else {
+    let Some(bench) =
+        Bench::start("one_descriptor_over_the_limit_is_enough_and_all_are_charged").await
+    else {
         return;
     };
     let both = request(&[("ann", Some(2000)), ("bob", Some(10)), ("free", Some(9))]);

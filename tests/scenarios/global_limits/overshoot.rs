@@ -63,6 +63,9 @@ async fn the_overshoot_is_what_local_reservations_let_in() {
     // The check alone would have let in everything, so this is what the local limits did.
     assert!(passed >= ENVOYS * 900, "{passed}");
     global.comes_to(TEAM, passed).await;
+    // Who is refused here asks nobody: reserving comes first.
+    let asked = i64::try_from(global.rls().calls().len()).unwrap();
+    assert_eq!(asked, passed / 300 * 2, "a check and a charge for each");
     assert_eq!(storm(&global, 2).await, 0);
     assert_eq!(global.charged(TEAM), passed);
     global.running.assert_no_crash();
