@@ -18,6 +18,6 @@ mod harness;
 mod manifests;
 
 mod envoy_gateway;
-mod istio;
 mod global_limits;
+mod istio;
 mod quickstart;

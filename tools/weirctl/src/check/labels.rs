@@ -6,7 +6,10 @@ use crate::document::{Mark, Node};
 use crate::filter::Filter;
 use crate::finding::Findings;
 
-/// The labels of a filter's metrics, the shell's among them.
+/// The labels of the build, which every filter tells.
+const OF_ALL: [&str; 3] = ["version", "commit", "config"];
+
+/// The labels of a filter's other metrics, the shell's among them.
 fn labels(filter: Filter) -> &'static [&'static str] {
     match filter {
         Filter::ModelRouter => &[
@@ -33,6 +36,7 @@ fn labels(filter: Filter) -> &'static [&'static str] {
             "filter",
             "api",
             "model",
+            "identity",
             "rule",
             "verdict",
             "direction",
@@ -65,6 +69,7 @@ pub(super) fn check(bootstrap: &Node, filters: &[Filter], findings: &mut Finding
         "filter", "api", "model", "provider", "identity", "rule", "verdict",
     ];
     let rank = |label: &&str| order.iter().position(|known| known == label);
+    wanted.extend(OF_ALL);
     wanted.sort_by_key(|label| (rank(label).unwrap_or(order.len()), *label));
     wanted.dedup();
     let stats = bootstrap.field("stats_config");
@@ -115,7 +120,7 @@ mod tests {
         let tags = tags.elements().iter().map(|tag| tag.string("tag_name"));
         let shipped: std::collections::BTreeSet<&str> = tags.collect();
         let known = Filter::ALL.iter().flat_map(|filter| labels(*filter));
-        assert_eq!(shipped, known.copied().collect());
+        assert_eq!(shipped, known.copied().chain(OF_ALL).collect());
     }
 
     #[test]
