@@ -98,7 +98,7 @@ async fn measure(plan: &Plan) -> Vec<Section> {
     eprintln!("warming up");
     compare::warm(&mut targets, plan).await;
     let mut sections = vec![method(machine, &missing, core.is_some(), plan)];
-    for connections in [32, 1] {
+    for connections in [16, 1] {
         eprintln!("all work, connections: {connections}");
         sections.push(compare::compare(&mut targets, connections, plan).await);
     }
