@@ -59,13 +59,17 @@ rust:
 	@[ -d "$$(rustc --print sysroot)/lib/rustlib/wasm32-wasip1" ] || rustup target add wasm32-wasip1
 
 .PHONY: test
-test: filters envoy sdks redis ## Run every test, those in real Envoy included
+test: filters envoy sdks redis prometheus ## Run every test, those in real Envoy included
 	@$(MAKE) --no-print-directory modules LIST="$(TEST_MODULES)"
 	@tests/tools/test.sh
 
 .PHONY: sdks
 sdks:
 	@tests/tools/sdks.sh
+
+.PHONY: prometheus
+prometheus: ## Put a real Prometheus at .tools/prometheus
+	@tests/tools/prometheus.sh
 
 .PHONY: redis
 redis:

@@ -20,4 +20,5 @@ mod manifests;
 mod envoy_gateway;
 mod global_limits;
 mod istio;
+mod observability;
 mod quickstart;
