@@ -71,6 +71,11 @@ sdks:
 prometheus: ## Put a real Prometheus at .tools/prometheus
 	@tests/tools/prometheus.sh
 
+.PHONY: compose-test
+compose-test: filters envoy mock prometheus redis ## Run docker-compose.yml for real, in an engine of its own
+	@cargo build --quiet --locked --release -p rls
+	@tests/tools/compose_test.sh
+
 .PHONY: redis
 redis:
 	@tests/tools/redis.sh

@@ -17,6 +17,7 @@ mod access_log;
 mod harness;
 mod manifests;
 
+mod compose;
 mod envoy_gateway;
 mod global_limits;
 mod istio;

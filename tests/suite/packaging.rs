@@ -214,48 +214,6 @@ fn images_are_named_by_their_digest() {
     assert!(seen >= 18, "{seen}");
 }
 
-/// The compose file mounts what the Makefile makes, and runs the Envoy the tests run.
-#[test]
-fn the_compose_file_fits_the_makefile() {
-    let compose = yaml(&root().join("docker-compose.yml"));
-    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
-    let version = makefile
-        .lines()
-        .find_map(|line| line.strip_prefix("ENVOY_VERSION := "))
-        .unwrap();
-    let services = compose["services"].as_object().unwrap();
-    assert_eq!(
-        services["envoy"]["image"],
-        format!("envoyproxy/envoy:v{version}")
-    );
-    let made = [
-        "./",
-        "./envoy",
-        "./target/weir",
-        "./target/release/mock-llm",
-    ];
-    for (name, service) in services {
-        for volume in service["volumes"].as_array().unwrap() {
-            let host = volume.as_str().unwrap().split(':').next().unwrap();
-            assert!(made.contains(&host), "{name} mounts {host}");
-        }
-    }
-    // The ports it publishes are those the configuration listens on, opened to the container.
-    let config = std::fs::read_to_string(root().join("envoy/quickstart/envoy.yaml")).unwrap();
-    for port in services["envoy"]["ports"].as_array().unwrap() {
-        let port = port.as_str().unwrap().rsplit(':').next().unwrap();
-        let listens = format!("address: 127.0.0.1, port_value: {port} ");
-        assert_eq!(config.matches(&listens).count(), 1, "{port}");
-        assert!(
-            services["envoy"]["command"]
-                .as_str()
-                .unwrap()
-                .contains(port),
-            "{port}"
-        );
-    }
-}
-
 /// The patches of the Istio manifest, put where Istio puts them, route a request.
 #[tokio::test]
 async fn the_istio_manifest_works_in_envoy() {
