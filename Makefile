@@ -12,6 +12,7 @@ TEST_MODULES := probe=probe
 WASM         := target/wasm32-wasip1/release
 OUT          := target/weir
 ENVOY_VERSION := 1.40.0
+VERSION := $(shell sed -nE 's/^version = "(.*)"/\1/p' Cargo.toml | head -n 1)
 # Where `make run` listens.
 PORT       ?= 10000
 ADMIN_PORT ?= 9901
@@ -81,7 +82,7 @@ redis:
 	@tests/tools/redis.sh
 
 .PHONY: check
-check: format lint deny docs imports manifests demo test ## All that CI runs
+check: format lint deny docs imports manifests images-check demo test ## All that CI runs
 
 .PHONY: format
 format:
@@ -107,6 +108,14 @@ docs:
 .PHONY: imports
 imports: filters ## Check what the modules import and how large they are
 	@python3 tests/tools/wasm_budget.py $(foreach m,$(MODULES),$(OUT)/$(firstword $(subst =, ,$(m))).wasm)
+
+.PHONY: images
+images: filters ## Write each module as an OCI image, with checksums, into target/images
+	@python3 tools/images/images.py target/images $(VERSION) $(WEIR_COMMIT) $(foreach m,$(MODULES),$(OUT)/$(firstword $(subst =, ,$(m))).wasm)
+
+.PHONY: images-check
+images-check: filters
+	@python3 tests/tools/images_test.py $(OUT)/model_router.wasm $(OUT)/pii_redact.wasm
 
 .PHONY: bench
 bench: filters envoy mock ## Measure every chain in real Envoy into docs/benchmarks.md; QUICK=1 for a glance

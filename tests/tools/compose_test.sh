@@ -118,6 +118,9 @@ exec rls --listen 0.0.0.0:8081 --config "$RUNTIME_ROOT/$RUNTIME_SUBDIRECTORY/con
   echo "         which is tests/rls in its place"
 fi
 
+# While there is an engine: it has to load the images of `make images`.
+python3 tests/tools/images_test.py target/weir/model_router.wasm
+
 docker-compose up -d --no-build 2>&1 | sed 's/^/  /'
 for _ in $(seq 150); do
   curl -fsS -o /dev/null http://localhost:9901/ready 2> /dev/null && break
