@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs docker-compose.yml as it is: up, the README's curl, a query of the dashboard, down.
 #
-# It uses a container engine of its own: its data, its sockets and its networks are in a temporary
-# directory and go with it. No registry is needed: images are made here, under the names the compose
-# file asks for, from programs of this machine and of Debian's packages. They are
+# It uses a container engine of its own, in a network namespace of its own: its data and sockets are
+# in a temporary directory, and bridges, firewall rules and ports are seen by nobody else. No registry
+# is needed: images are made here, under the names the compose file asks for, from programs of this
+# machine and of Debian's packages. They are
 #   envoy, redis, prometheus   the real programs
 #   mock-llm                   the one this checkout builds
 #   ratelimit                  tests/rls, which stands in for envoyproxy/ratelimit, if it is there
@@ -11,19 +12,46 @@
 #   grafana                    says that it is healthy, and nothing more: no Grafana is in reach
 # so what is tested is the file: services, mounts, ports, names, commands, and that they fit.
 #
-# Needs root, Debian, docker.io, docker-compose and iptables; without them it is skipped.
+# Needs root, Debian, docker.io, docker-compose and iptables; without them it is skipped. It takes a
+# minute, two on a busy machine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
 
 skip() { echo "compose-test: skipped, $1"; exit 0; }
 [ "$(id -u)" = 0 ] || skip "it has to be root to run an engine of its own"
-command -v apt-get dpkg > /dev/null || skip "its images are made of Debian's packages"
-for program in dockerd docker docker-compose iptables; do
-  command -v "$program" > /dev/null || skip "$program is missing (apt-get install docker.io docker-compose iptables)"
+command -v apt-get > /dev/null && command -v dpkg > /dev/null || skip "its images are made of Debian's packages"
+install='apt-get install docker.io docker-compose iptables'
+for program in dockerd docker iptables unshare; do
+  command -v "$program" > /dev/null || skip "$program is missing ($install)"
 done
+# As a program of its own, or as a plugin of Docker's.
+if command -v docker-compose > /dev/null; then
+  compose() { docker-compose "$@"; }
+elif docker compose version > /dev/null 2>&1; then
+  compose() { docker compose "$@"; }
+else
+  skip "docker-compose is missing ($install)"
+fi
 
-dir=$(mktemp -d /tmp/weir-compose.XXXXXX)
+if [ -z "${WEIR_COMPOSE_DIR:-}" ]; then
+  unshare --net true 2> /dev/null || skip "it may not make a network namespace"
+  dir=$(mktemp -d /tmp/weir-compose.XXXXXX)
+  trap 'rm -rf "$dir" 2> /dev/null || true' EXIT
+  trap 'exit 130' INT TERM
+  chmod 755 "$dir"
+  # A shell for the images, unpacked and not installed.
+  mkdir -m 755 "$dir/debs"
+  apt-cache show busybox-static > /dev/null 2>&1 || apt-get update -qq || true
+  (cd "$dir/debs" && apt-get download busybox-static > "$dir/apt.log" 2>&1) ||
+    skip "Debian's packages are out of reach: $(tail -n 1 "$dir/apt.log")"
+  dpkg -x "$dir"/debs/busybox-static_*.deb "$dir/busybox"
+  WEIR_COMPOSE_DIR=$dir unshare --net "$0"
+  exit
+fi
+
+dir=$WEIR_COMPOSE_DIR
+"$dir/busybox/bin/busybox" ip link set lo up
 export DOCKER_HOST=unix://$dir/docker.sock DOCKER_BUILDKIT=0 COMPOSE_PROJECT_NAME=weir-compose-test
 export DOCKER_CONFIG=$dir/config
 engine=
@@ -31,20 +59,15 @@ finish() {
   local status=$?
   trap - EXIT INT TERM
   if [ -n "$engine" ]; then
-    [ "$status" = 0 ] || docker-compose logs --no-color --tail 40 2>&1 | tail -n 200 || true
-    timeout 60 docker-compose down --volumes --timeout 2 > /dev/null 2>&1 || true
+    [ "$status" = 0 ] || compose logs --no-color --tail 40 2>&1 | tail -n 200 || true
+    compose down --volumes --timeout 2 > /dev/null 2>&1 || true
     kill "$engine" 2> /dev/null || true
     wait "$engine" 2> /dev/null || true
   fi
-  rm -rf "$dir" 2> /dev/null || true
   exit "$status"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
-
-for port in 10000 9901 9090 3000; do
-  ! (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null || skip "port $port is taken"
-done
 
 mkdir -p "$dir/config"
 dockerd --host "$DOCKER_HOST" --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/pid" \
@@ -61,14 +84,7 @@ docker info > /dev/null 2>&1 || {
   engine=
   skip "no engine can be started here: $reason"
 }
-echo "engine $(docker version --format '{{.Server.Version}}'), $(docker-compose version --short)"
-
-# A shell for the images, unpacked and not installed.
-chmod 755 "$dir"
-mkdir -m 755 "$dir/debs"
-(cd "$dir/debs" && apt-get download busybox-static > "$dir/apt.log" 2>&1) ||
-  skip "Debian's packages are out of reach: $(tail -n 1 "$dir/apt.log")"
-dpkg -x "$dir"/debs/busybox-static_*.deb "$dir/busybox"
+echo "engine $(docker version --format '{{.Server.Version}}'), compose $(compose version --short)"
 
 # image NAME ENTRYPOINT PROGRAM=PATH…: makes an image of programs, their libraries and a shell.
 image() {
@@ -121,7 +137,7 @@ fi
 # While there is an engine: it has to load the images of `make images`.
 python3 tests/tools/images_test.py target/weir/model_router.wasm
 
-docker-compose up -d --no-build 2>&1 | sed 's/^/  /'
+compose up -d --no-build 2>&1 | sed 's/^/  /'
 for _ in $(seq 150); do
   curl -fsS -o /dev/null http://localhost:9901/ready 2> /dev/null && break
   sleep 0.2
@@ -160,5 +176,5 @@ if [ -n "$(wanted ratelimit:)" ]; then
   echo "global limits: $stats"
   [[ $stats == *'ratelimit.ok: '[1-9]* ]] || { echo "the rate limit service was not reached" >&2; exit 1; }
 fi
-docker-compose down --timeout 2 2>&1 | sed 's/^/  /'
+compose down --timeout 2 2>&1 | sed 's/^/  /'
 echo "compose-test: passed"

@@ -9,6 +9,7 @@ mkdir -p "$dir"
 
 fetch() (
   command -v apt-get > /dev/null && command -v dpkg > /dev/null || return 1
+  apt-cache show prometheus > /dev/null 2>&1 || apt-get update -qq || return 1
   download=$(mktemp -d)
   trap 'rm -rf "$download"' EXIT
   # apt fetches as a user of its own where it can.
