@@ -1,7 +1,8 @@
 //! Lines of an access log → sums by identity, model and provider.
 //!
-//! The fields are those of the quickstart's log format, which are Weir's facts. Envoy writes
-//! what is absent as `null` or `"-"`, and facts as strings.
+//! The fields are those of the quickstart's log format, which are Weir's facts, or those of
+//! `envoy/observability`, which have OpenTelemetry's names. Envoy writes what is absent as `null` or
+//! `"-"`, or not at all, and facts as strings or numbers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -123,7 +124,8 @@ impl Request {
         let cost = number(&line, "cost_picousd", "`cost_picousd` is no whole number")?;
         let input = number(&line, "input_tokens", "`input_tokens` is no whole number")?;
         let output = number(&line, "output_tokens", "`output_tokens` is no whole number")?;
-        let model = text(&line, "upstream_model").or_else(|| text(&line, "model"));
+        let sent = text(&line, "upstream_model");
+        let model = sent.or_else(|| text(&line, "model"));
         let facts = [cost, input, output];
         if model.is_none() && facts.iter().all(Option::is_none) {
             return Ok(None);
@@ -152,9 +154,20 @@ impl Request {
     }
 }
 
+/// What OpenTelemetry calls a field.
+fn standard(field: &str) -> &str {
+    match field {
+        "input_tokens" => "gen_ai.usage.input_tokens",
+        "output_tokens" => "gen_ai.usage.output_tokens",
+        "upstream_model" => "gen_ai.request.model",
+        "provider" => "gen_ai.provider.name",
+        other => other,
+    }
+}
+
 /// A field as text, unless it is absent.
 fn text(line: &Value, field: &str) -> Option<String> {
-    match line.get(field)? {
+    match line.get(field).or_else(|| line.get(standard(field)))? {
         Value::String(text) if text.is_empty() || text == "-" => None,
         Value::String(text) => Some(text.clone()),
         Value::Bool(value) => Some(value.to_string()),
@@ -201,6 +214,10 @@ mod tests {
             ),
             (
                 r#"{"model":"m","input_tokens":10,"output_tokens":2,"cost_picousd":345,"priced":true}"#,
+                Some(sum(0, 10, 2, 345)),
+            ),
+            (
+                r#"{"gen_ai.request.model":"m","gen_ai.usage.input_tokens":10,"gen_ai.usage.output_tokens":2,"cost_picousd":"345","priced":"true"}"#,
                 Some(sum(0, 10, 2, 345)),
             ),
             // More than a float or a u64 can hold.
