@@ -8,19 +8,26 @@
 
 mod config;
 mod readme;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use mock_llm::{Listen, MockLlm, Options};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::sleep;
+use tokio_rustls::rustls::ServerConfig;
 use weir_testkit::bootstrap::http_socket;
 use weir_testkit::client::Client;
 use weir_testkit::envoy::Envoy;
 
 use config::Sockets;
 pub(crate) use readme::Readme;
+pub(crate) use tls::Authority;
+use tls::Front;
 
 /// How many threads of an Envoy handle requests: what is agreed between workers is at stake.
 const WORKERS: u32 = 2;
@@ -36,8 +43,17 @@ pub(crate) struct Scenario {
     folder: String,
     config: Value,
     files: BTreeMap<String, PathBuf>,
-    mocks: Vec<(String, String)>,
+    mocks: Vec<Place>,
     sockets: TempDir,
+}
+
+/// Where a mock stands.
+#[derive(Clone)]
+struct Place {
+    address: String,
+    name: String,
+    /// It is spoken to by TLS, and this is who it says it is.
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Scenario {
@@ -69,12 +85,26 @@ impl Scenario {
     }
 
     /// A mock LLM of this name in place of `host:port`.
-    pub(crate) fn mock(mut self, address: &str, name: &str) -> Self {
-        self.mocks.push((address.to_owned(), name.to_owned()));
+    pub(crate) fn mock(self, address: &str, name: &str) -> Self {
+        self.place(address, name, None)
+    }
+
+    /// The same behind TLS.
+    pub(crate) fn tls_mock(self, address: &str, name: &str, server: Arc<ServerConfig>) -> Self {
+        self.place(address, name, Some(server))
+    }
+
+    fn place(mut self, address: &str, name: &str, tls: Option<Arc<ServerConfig>>) -> Self {
+        self.mocks.push(Place {
+            address: address.to_owned(),
+            name: name.to_owned(),
+            tls,
+        });
         self
     }
 
-    /// Another file in place of the one the configuration names.
+    /// Another file in place of the one the configuration names, or a file of the checkout that
+    /// it names.
     pub(crate) fn file(mut self, named: &str, really: impl Into<PathBuf>) -> Self {
         self.files.insert(named.to_owned(), really.into());
         self
@@ -102,9 +132,10 @@ impl Scenario {
         let mut running = Running {
             scenario: self,
             mocks: BTreeMap::new(),
+            fronts: BTreeMap::new(),
             envoys: Vec::new(),
         };
-        for (_, name) in running.scenario.mocks.clone() {
+        for Place { name, .. } in running.scenario.mocks.clone() {
             running.start_mock(&name).await;
         }
         running.start_another(0).await;
@@ -116,6 +147,7 @@ impl Scenario {
 pub(crate) struct Running {
     scenario: Scenario,
     mocks: BTreeMap<String, MockLlm>,
+    fronts: BTreeMap<String, Front>,
     /// Each with how much its ports are above those of the configuration, and its sockets.
     envoys: Vec<(Envoy, Sockets)>,
 }
@@ -179,22 +211,38 @@ impl Running {
         found.unwrap_or_else(|| panic!("no mock `{name}` is running"))
     }
 
+    /// The server name in each TLS handshake the mock has seen.
+    pub(crate) fn server_names(&self, name: &str) -> Vec<String> {
+        self.fronts[name].server_names()
+    }
+
     /// Stops the mock of this name, with all its connections.
     pub(crate) fn stop_mock(&mut self, name: &str) {
+        self.fronts.remove(name);
         assert!(self.mocks.remove(name).is_some(), "no mock `{name}`");
     }
 
     /// Starts the mock of this name, or starts it again.
     pub(crate) async fn start_mock(&mut self, name: &str) {
         let mut known = self.scenario.mocks.iter();
-        let (address, _) = known.find(|(_, n)| n == name).expect("a mock's name");
+        let place = known.find(|place| place.name == name);
+        let Place { address, tls, .. } = place.expect("a mock's name").clone();
         let options = Options {
             name: name.to_owned(),
             record: true,
         };
-        let listen = Listen::Unix(self.scenario.upstream_socket(address));
-        let mock = MockLlm::start(listen, options).await.expect("a mock LLM");
+        let socket = self.scenario.upstream_socket(&address);
+        let own = match &tls {
+            Some(_) => socket.with_extension("behind-tls"),
+            None => socket.clone(),
+        };
+        let mock = MockLlm::start(Listen::Unix(own.clone()), options);
+        let mock = mock.await.expect("a mock LLM");
         self.mocks.insert(name.to_owned(), mock);
+        if let Some(server) = tls {
+            let front = Front::start(&socket, server, own);
+            self.fronts.insert(name.to_owned(), front);
+        }
     }
 
     /// Runs every command of `README.md` and compares what it prints.
@@ -202,10 +250,31 @@ impl Running {
         self.open_readme().finish(self).await;
     }
 
+    /// What a command prints whose `curl` reaches the scenario as a README's does.
+    pub(crate) async fn bash(&self, command: &str) -> String {
+        readme::run(&self.ports(), &[command]).await.remove(0)
+    }
+
     /// The README, for a test that does something between its blocks.
     pub(crate) fn open_readme(&self) -> Readme {
         let folder = root().join("envoy").join(&self.scenario.folder);
         Readme::open(&folder.join("README.md"))
+    }
+
+    /// The first line of the first Envoy's access log on standard output, in JSON, that is so.
+    ///
+    /// # Panics
+    /// When there is none in ten seconds.
+    pub(crate) async fn access_log(&self, is_it: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..500 {
+            let log = self.envoy().log();
+            let mut lines = log.lines().filter_map(|it| serde_json::from_str(it).ok());
+            if let Some(line) = lines.find(&is_it) {
+                return line;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no such line in the access log:\n{}", self.envoy().log());
     }
 
     /// Makes sure that no Envoy has crashed.
@@ -218,7 +287,7 @@ impl Running {
     /// Every port that a README's commands can reach.
     fn ports(&self) -> Vec<(u16, PathBuf)> {
         let mut ports: Vec<_> = self.envoys.iter().flat_map(|(_, it)| it.clone()).collect();
-        for (address, _) in &self.scenario.mocks {
+        for Place { address, .. } in &self.scenario.mocks {
             if let Some(port) = address.strip_prefix("127.0.0.1:") {
                 let socket = self.scenario.upstream_socket(address);
                 ports.push((port.parse().unwrap(), socket));

@@ -17,9 +17,12 @@ mod access_log;
 mod harness;
 mod manifests;
 
+mod auth;
+mod bundle;
 mod compose;
 mod envoy_gateway;
 mod global_limits;
 mod istio;
 mod observability;
+mod providers;
 mod quickstart;

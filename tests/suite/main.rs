@@ -14,7 +14,6 @@
 mod configuration;
 mod driver;
 mod exchange;
-mod failover;
 mod foreign;
 mod hostile;
 mod identity;

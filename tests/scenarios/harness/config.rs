@@ -111,8 +111,23 @@ impl Places<'_> {
         if let Some(name) = text.strip_prefix("target/weir/") {
             return Some(module(name.strip_suffix(".wasm")?));
         }
-        let in_checkout = || root().join(text);
-        (text.starts_with("envoy/") && in_checkout().is_file()).then(in_checkout)
+        let file = root().join(text);
+        if !text.starts_with("envoy/") || !file.is_file() {
+            return None;
+        }
+        match file.extension()?.to_str()? {
+            "yaml" => Some(self.watched(&file)),
+            _ => Some(file),
+        }
+    }
+
+    /// What Envoy reads by itself, such as secrets, with its own files replaced.
+    fn watched(&self, file: &Path) -> PathBuf {
+        let mut content = serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        self.rewrite(&mut content);
+        let copy = self.upstreams.join(file.file_name().unwrap());
+        std::fs::write(&copy, content.to_string()).unwrap();
+        copy
     }
 }
 

@@ -34,7 +34,7 @@ static VARYING: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r#"((duration|ttft)_ms":"?)[0-9]+"#, "$1<duration>"),
         // A limit's time until it is full again, or until something fits.
         (r"(?i)((x-ratelimit|anthropic-ratelimit)-[a-z-]*reset[a-z-]*: |retry-after(-ms)?: )[^\r\n]+", "$1<duration>"),
-        (r"(try again in )[0-9a-z.]+[a-z]", "$1<duration>"),
+        (r"((try again|begins anew) in )[0-9a-z.]+[a-z]", "$1<duration>"),
     ]
     .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))
     .into()
@@ -74,7 +74,7 @@ impl Readme {
             return false;
         };
         let commands: Vec<_> = steps.iter().map(|step| step.command.as_str()).collect();
-        let printed = run(&prelude(&running.ports()), &commands).await;
+        let printed = run(&running.ports(), &commands).await;
         let mut moved: isize = 0;
         for (step, printed) in steps.iter().zip(printed) {
             let (from, to) = (
@@ -145,8 +145,8 @@ impl Readme {
 }
 
 /// What each command prints, on standard output and standard error.
-async fn run(prelude: &str, commands: &[&str]) -> Vec<String> {
-    let mut script = prelude.to_owned();
+pub(super) async fn run(ports: &[(u16, PathBuf)], commands: &[&str]) -> Vec<String> {
+    let mut script = prelude(ports);
     for command in commands {
         script.push_str(&format!("{command}\nprintf '%b' '\\x1e'\n"));
     }
