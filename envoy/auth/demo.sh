@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes what envoy.yaml needs in place of an identity provider and a certificate authority, in
-# envoy/auth/demo: a key set and two JWTs, an authority, a server's and two clients' certificates.
+# envoy/auth/demo: a key set and JWTs, an authority, a server's and clients' certificates.
 # For trying out: the private keys lie beside what they sign.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -15,17 +15,18 @@ openssl genrsa -out jwt.key 2048 2> /dev/null
 modulus=$(openssl rsa -in jwt.key -noout -modulus | sed 's/^Modulus=//')
 printf '{"keys":[{"kty":"RSA","alg":"RS256","kid":"demo","n":"%s","e":"AQAB"}]}\n' \
   "$(bytes "$modulus" | base64url)" > jwks.json
-# token TEAM AUDIENCE: a JWT good for ten years.
+# token CLAIM AUDIENCE: a JWT good for ten years.
 token() {
   local head body
   head=$(printf '{"alg":"RS256","kid":"demo","typ":"JWT"}' | base64url)
-  body=$(printf '{"iss":"https://login.example.org","aud":"%s","sub":"someone","team":"%s","exp":%d}' \
+  body=$(printf '{"iss":"https://login.example.org","aud":"%s","sub":"someone",%s,"exp":%d}' \
     "$2" "$1" "$(($(date +%s) + 315360000))" | base64url)
   printf '%s.%s.%s' "$head" "$body" "$(printf '%s.%s' "$head" "$body" | openssl dgst -sha256 -sign jwt.key | base64url)"
 }
-token search ai > search.jwt
-token support ai > support.jwt
-token search elsewhere > elsewhere.jwt
+token '"team":"search"' ai > search.jwt
+token '"team":"support"' ai > support.jwt
+token '"team":"search"' elsewhere > elsewhere.jwt
+token '"groups":["search"]' ai > teamless.jwt
 
 # The certificate authority, and a second one nobody trusts.
 authority() {

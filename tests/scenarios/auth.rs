@@ -69,10 +69,8 @@ async fn the_readme_is_true_and_nobody_is_who_they_are_not() {
             "401",
         ),
         (jwt("elsewhere"), "403"),
-        (
-            format!("{}", jwt("search").replace(".jwt)", ".jwt)x")),
-            "401",
-        ),
+        (jwt("teamless"), "401"),
+        (jwt("search").replace(".jwt)", ".jwt)x"), "401"),
         ("localhost:10001".to_owned(), "401"),
         (
             "-H 'x-api-key: demo-key-of-nobody' localhost:10001".to_owned(),

@@ -103,6 +103,17 @@ async fn a_provider_that_fails_before_the_first_byte_is_left_within_the_request(
         );
     }
     nobody_left(&mut running).await;
+    // What the README says to look at.
+    for stat in [
+        "cluster.openai-then-azure.upstream_rq_retry",
+        "cluster.openai-then-azure.upstream_rq_retry_success",
+        "http.openai.downstream_rq_4xx",
+        "http.openai.downstream_rq_5xx",
+        "http.azure.downstream_rq_5xx",
+        "cluster.openai-tls.upstream_cx_connect_fail",
+    ] {
+        assert!(running.envoy().stat(stat).await > Some(0), "{stat}");
+    }
     running.assert_no_crash();
 }
 
@@ -137,11 +148,16 @@ async fn failing(running: &Running) {
     }
 }
 
-/// What the caller has done wrong, the next provider would refuse too.
+/// What the caller has done wrong, the next provider would refuse too; and no caller makes Envoy
+/// see it otherwise.
 async fn refusing(running: &Running) {
     let before = running.mock("azure").count();
     for status in ["400", "401", "403", "404", "422"] {
-        let request = chat("fast").header("x-openai-status", status);
+        let request = chat("fast")
+            .header("x-openai-status", status)
+            .header("x-envoy-retry-on", "retriable-status-codes")
+            .header("x-envoy-retriable-status-codes", status)
+            .header("x-envoy-max-retries", "9");
         let answer = running.h1().send(request).await;
         assert_eq!(answer.status.to_string(), status);
         assert_eq!(answer.header("x-mock-name"), Some("openai"), "{status}");
@@ -265,6 +281,8 @@ async fn a_provider_that_keeps_failing_is_left_out_for_a_while() {
         assert_by_azure(&running, &answer, "left out");
     }
     assert_eq!(running.mock("openai").count(), 5, "it was asked again");
+    let active = "cluster.openai-then-azure.outlier_detection.ejections_active";
+    assert_eq!(running.envoy().stat(active).await, Some(1));
     let deadline = Instant::now() + Duration::from_secs(20);
     while running.mock("openai").count() == 5 {
         assert!(Instant::now() < deadline, "it was never asked again");
