@@ -89,6 +89,7 @@ async fn a_provider_that_fails_before_the_first_byte_is_left_within_the_request(
     an_exchange_with_two_attempts_counts_once(&running).await;
     failing(&running).await;
     refusing(&running).await;
+    alone(&running).await;
     breaking_off(&running).await;
     hanging(&running).await;
     dying(&mut running).await;
@@ -163,6 +164,32 @@ async fn refusing(running: &Running) {
         assert_eq!(answer.header("x-mock-name"), Some("openai"), "{status}");
     }
     assert_eq!(running.mock("azure").count(), before);
+}
+
+/// With no other provider to ask: once more after a failure, and not after a 429. Of a server of
+/// your own, the other one is asked.
+async fn alone(running: &Running) {
+    let own = ["selfhosted", "selfhosted-1"];
+    for (model, names, status, attempts) in [
+        ("gemini-2.5-flash", &["gemini"][..], "500", 2),
+        ("gemini-2.5-flash", &["gemini"], "429", 1),
+        ("llama-3.3-70b", &own, "500", 2),
+        ("llama-3.3-70b", &own, "429", 1),
+    ] {
+        // Health checks are requests too.
+        let is_chat = |name: &&str| {
+            let seen = running.mock(name).requests();
+            seen.iter()
+                .filter(|it| it.path.ends_with("/chat/completions"))
+                .count()
+        };
+        let before: usize = names.iter().map(is_chat).sum();
+        let request = chat(model).header("x-mock-status", status);
+        let answer = running.h1().send(request).await;
+        assert_eq!(answer.status.to_string(), status, "{model}");
+        let after: usize = names.iter().map(is_chat).sum();
+        assert_eq!(after - before, attempts, "{model} {status}");
+    }
 }
 
 /// A stream that has begun cannot be taken over: its caller sees that it broke off, and never

@@ -12,8 +12,10 @@ use weir_testkit::client::{Client, Request, Response};
 use super::{CHAT, Files};
 
 const PER_SECOND: u32 = 200;
-const KILLED_AFTER: Duration = Duration::from_secs(3);
-const LASTS: Duration = Duration::from_secs(7);
+/// The provider is killed in the midst of the requests, once it has had so many.
+const KILLED_AFTER: usize = 500;
+/// And the load goes on for so long.
+const GOES_ON: Duration = Duration::from_secs(4);
 
 /// How an exchange ended for its caller.
 #[derive(Debug, PartialEq)]
@@ -81,19 +83,27 @@ async fn a_provider_killed_under_200_requests_a_second_costs_no_caller_an_answer
     let killed = Arc::new(AtomicBool::new(false));
     let mut exchanges = JoinSet::new();
     let begun = Instant::now();
-    let total = PER_SECOND * u32::try_from(LASTS.as_secs()).unwrap();
-    for number in 0..total {
+    let mut end = None;
+    let mut number = 0;
+    while end.is_none_or(|end| Instant::now() < end) {
         let at = begun + Duration::from_secs(1) * number / PER_SECOND;
         sleep_until(at).await;
-        if at >= begun + KILLED_AFTER && !killed.swap(true, Ordering::Relaxed) {
+        if end.is_none() && running.mock("openai").count() >= KILLED_AFTER {
+            killed.store(true, Ordering::Relaxed);
             running.stop_mock("openai");
+            end = Some(Instant::now() + GOES_ON);
         }
         let client = clients[number as usize / 2 % 2].clone();
         exchanges.spawn(exchange(client, number, Arc::clone(&killed)));
+        number += 1;
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it gets nothing done"
+        );
     }
     // The pace was kept: what took longer was not 200 a second.
-    let lasted = begun.elapsed();
-    assert!(lasted < LASTS + Duration::from_secs(1), "{lasted:?}");
+    let pace = f64::from(number) / begun.elapsed().as_secs_f64();
+    assert!(pace > 0.9 * f64::from(PER_SECOND), "{pace}");
 
     let (mut by_openai, mut by_azure, mut broken) = (0, 0, 0);
     for (number, after_kill, provider, ending) in exchanges.join_all().await {
@@ -114,11 +124,6 @@ async fn a_provider_killed_under_200_requests_a_second_costs_no_caller_an_answer
     );
     // The kill came in the middle of things, and both carried their share.
     assert!(retried > Some(0) && broken > 0);
-    assert!(
-        by_openai > total / 3 && by_azure > total / 3,
-        "{by_openai} {by_azure}"
-    );
-    // No more than a quarter of a second's streams were under way.
-    assert!(broken <= PER_SECOND / 2, "{broken}");
+    assert!(by_openai > 300 && by_azure > 300, "{by_openai} {by_azure}");
     running.assert_no_crash();
 }
