@@ -49,7 +49,7 @@ printf '\n\033[1mWhat Prometheus sees\033[0m\n'
 curl -sS "$admin/stats/prometheus?filter=weir_requests" | grep '^weir_requests_total' | sed 's/^/  /' | tee "$answer"
 grep -q 'filter="model-router".*model="gpt-4.1-mini".*} 6$' "$answer" || { echo "expected six requests to gpt-4.1-mini" >&2; exit 1; }
 curl -sS "$admin/stats/prometheus?filter=weir_tokens" | grep '^weir_tokens_total' | sed 's/^/  /' | tee "$answer"
-grep -q 'model="gpt-4.1",type="input",source="usage"' "$answer" || { echo "expected tokens of gpt-4.1" >&2; exit 1; }
+grep -q 'model="gpt-4.1",identity="other",type="input",source="usage"' "$answer" || { echo "expected tokens of gpt-4.1" >&2; exit 1; }
 curl -sS "$admin/stats/prometheus?filter=weir_cost" | grep '^weir_cost_picousd_total' | sed 's/^/  /' | tee "$answer"
 grep -q 'model="gpt-4.1",provider="openai",identity="other"' "$answer" || { echo "expected a cost of gpt-4.1" >&2; exit 1; }
 curl -sS "$admin/stats/prometheus?filter=weir_redactions" | grep '^weir_redactions_total' | sed 's/^/  /' | tee "$answer"
