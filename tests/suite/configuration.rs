@@ -126,7 +126,7 @@ async fn what_runs_is_told() {
         });
         let told = told.unwrap_or_else(|| panic!("no build info of {model}: {metrics}"));
         assert!(now - told < 60, "{model}: {told} at {now}");
-        let line = format!("configured, configuration {hash}");
+        let line = format!(" ms, configuration {hash}");
         assert!(rig.envoy.log().contains(&line), "{line}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 use weir_policy::names::metric;
-use weir_policy::{ConfigError, Policy, short_hash};
+use weir_policy::{ConfigError, Policy, UnixNanos, short_hash};
 
 use crate::raw::{self, Proxy};
 use crate::{Driver, Flow, Host};
@@ -151,9 +151,10 @@ impl RootContext for Root {
                 }
             },
         };
+        let began = Proxy.now();
         match (entry.configure)(&json) {
             Ok(plugin) => {
-                announce(name, &json);
+                announce(name, &json, began);
                 self.plugin = Some(plugin);
                 true
             }
@@ -174,16 +175,22 @@ impl RootContext for Root {
 }
 
 /// Says which build runs on which configuration, in the log and as a metric.
-fn announce(name: &str, json: &[u8]) {
+fn announce(name: &str, json: &[u8], began: UnixNanos) {
     let version = env!("CARGO_PKG_VERSION");
     let commit = option_env!("WEIR_COMMIT").unwrap_or("unknown");
     let config = short_hash(json);
-    log::info!("{name}: weir {version} ({commit}) configured, configuration {config}");
+    let now = Proxy.now();
+    let micros = now.0.saturating_sub(began.0) / 1000;
+    log::info!(
+        "{name}: weir {version} ({commit}) configured in {}.{} ms, configuration {config}",
+        micros / 1000,
+        micros % 1000 / 100
+    );
     let build = format!(
         "{};filter={name};version={version};commit={commit};config={config}",
         metric::BUILD_INFO
     );
-    raw::gauge(&build, Proxy.now().millis() / 1000);
+    raw::gauge(&build, now.millis() / 1000);
 }
 
 /// Without a stream (there is no configuration yet) everything waits for ever, which Envoy never

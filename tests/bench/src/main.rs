@@ -47,9 +47,9 @@ struct Plan {
 
 const FULL: Plan = Plan {
     workers: [1, 2, 4],
-    starts: 3,
-    rounds: 7,
-    slice: Duration::from_millis(700),
+    starts: 2,
+    rounds: 5,
+    slice: Duration::from_millis(600),
     inside: &[(1, 7), (7, 3)],
 };
 
