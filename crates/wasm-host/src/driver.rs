@@ -311,6 +311,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
     fn judge_body(&mut self, body: Result<Vec<u8>, TooLarge>) -> Flow {
         let declared = self.request == Request::Gathering { declared: true };
         let shown = body.as_deref().map_err(|&too_large| too_large);
+        self.facts.get_mut().look_again();
         let Some(answer) = self.step(|exchange, cx| exchange.request_body(cx, shown)) else {
             return self.let_go();
         };

@@ -47,6 +47,12 @@ impl Facts {
         Ok(())
     }
 
+    /// Earlier filters have judged the body since: what they found out by it has to be looked for,
+    /// if there are any.
+    pub(crate) fn look_again(&mut self) {
+        self.looked = !self.complete;
+    }
+
     /// Tells the filters behind this one what is known, if they have not been told.
     pub(crate) fn tell(&mut self, host: &impl Host) -> Result<(), Status> {
         if !std::mem::take(&mut self.untold) {
@@ -63,7 +69,7 @@ impl Facts {
             return;
         }
         if let Some(known) = left(host, fact::ALL).and_then(|all| read(&all)) {
-            self.known = known;
+            self.known.extend(known);
             self.complete = true;
         }
     }
