@@ -4,7 +4,7 @@
 //! All facts known so far travel from filter to filter in one piece of filter state of their own.
 //! Once that is read, no other has to be; a fact that is there already is not set again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weir_policy::names::fact;
 
@@ -16,8 +16,8 @@ pub(crate) struct Facts {
     /// Whether what earlier filters left was looked for, and whether `known` has all of it.
     looked: bool,
     complete: bool,
-    /// Something was set that later filters have not been told.
-    untold: bool,
+    /// What was set here and not told to later filters yet.
+    untold: BTreeSet<String>,
 }
 
 impl Facts {
@@ -43,7 +43,7 @@ impl Facts {
         }
         host.set_property(&format!("{}{name}", fact::PREFIX), value.as_bytes())?;
         self.known.insert(name.to_owned(), value.to_owned());
-        self.untold = true;
+        self.untold.insert(name.to_owned());
         Ok(())
     }
 
@@ -55,9 +55,10 @@ impl Facts {
 
     /// Tells the filters behind this one what is known, if they have not been told.
     pub(crate) fn tell(&mut self, host: &impl Host) -> Result<(), Status> {
-        if !std::mem::take(&mut self.untold) {
+        if self.untold.is_empty() {
             return Ok(());
         }
+        self.untold.clear();
         let key = format!("{}{}", fact::PREFIX, fact::ALL);
         host.set_property(&key, written(&self.known).as_bytes())
     }
@@ -68,8 +69,12 @@ impl Facts {
         if std::mem::replace(&mut self.looked, true) {
             return;
         }
-        if let Some(known) = left(host, fact::ALL).and_then(|all| read(&all)) {
-            self.known.extend(known);
+        if let Some(told) = left(host, fact::ALL).and_then(|all| read(&all)) {
+            // What was set here since is newer.
+            let told = told.into_iter();
+            let untold = &self.untold;
+            self.known
+                .extend(told.filter(|(name, _)| !untold.contains(name)));
             self.complete = true;
         }
     }

@@ -74,6 +74,37 @@ async fn prices_are_those_of_the_model_that_is_sent() {
     }
 }
 
+/// What token-limit has counted is not counted again, whichever of the two holds headers: here it
+/// takes each token of a text for three.
+#[tokio::test]
+async fn the_prompt_is_counted_once() {
+    let counted = json!({"models": [{"match": "gpt-4o", "factor_permille": 3000}]});
+    let costs = async |first: Option<bool>, second: bool| {
+        let chain = |b: Bootstrap| {
+            let mut counted = counted.clone();
+            let b = match first {
+                Some(hold) => {
+                    counted["hold"] = json!(hold);
+                    b.wasm(token_limit(counted))
+                }
+                None => b,
+            };
+            b.wasm(cost(priced(json!({"hold": second}))))
+        };
+        let rig = Rig::start(&["openai"], chain).await;
+        let request = chat(21, json!({})).header("x-mock-usage", "none");
+        assert_eq!(rig.h1().send(request).await.ok().status, 200);
+        rig.envoy.assert_no_crash();
+        number(&rig.envoy.access_log(1).await[0], "cost_picousd")
+    };
+    let alone = costs(None, false).await;
+    // `user` and `hi`, of which each costs two more.
+    for (first, second) in [(false, false), (false, true), (true, false), (true, true)] {
+        let both = costs(Some(first), second).await;
+        assert_eq!(both, alone + 4 * MICRO, "holding: {first}, {second}");
+    }
+}
+
 /// What another filter refuses is neither priced nor counted as let through.
 #[tokio::test]
 async fn what_others_refuse_costs_nothing() {
