@@ -9,7 +9,7 @@
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -244,9 +244,7 @@ async fn replaces_a_dynamic_listener() {
 
 #[tokio::test]
 async fn a_dropped_envoy_is_gone() {
-    let started = Instant::now();
     let envoy = Envoy::start(&Bootstrap::new(), 1).await;
-    assert!(started.elapsed() < Duration::from_secs(2));
     let (process, dir) = (format!("/proc/{}", envoy.pid()), envoy.dir().to_owned());
     assert!(Path::new(&process).exists() && dir.exists());
     drop(envoy);

@@ -71,15 +71,13 @@ async fn a_budget_of_all_gateways_is_charged_and_kept() {
     let other = client.send(chat_as("Bearer sk-2", "fast", "hi")).await;
     assert_eq!(other.status, 200, "{}", other.text());
 
-    // A service that hangs costs its timeout, and the local limits go on.
+    // A service that hangs costs its timeout (by Envoy's clock, which may run a little ahead of
+    // ours), and the local limits go on.
     rls.set_fault(Fault::Hang);
     let since = Instant::now();
     client.send(chat("fast", "hi")).await.ok();
-    assert!(
-        since.elapsed() >= Duration::from_secs(2),
-        "{:?}",
-        since.elapsed()
-    );
+    let took = since.elapsed();
+    assert!(took >= Duration::from_millis(1900), "{took:?}");
     running.assert_no_crash();
 }
 
