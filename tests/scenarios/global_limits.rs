@@ -8,6 +8,7 @@
 
 mod failing;
 mod overshoot;
+mod plugin;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -37,6 +38,15 @@ struct Global {
 impl Global {
     /// None, and a word about it, where there is no Redis. In CI there has to be one.
     async fn start(test: &str, envoys: u16, edit: impl FnOnce(&mut Value)) -> Option<Self> {
+        Self::start_with("envoy.yaml", test, envoys, edit).await
+    }
+
+    async fn start_with(
+        file: &str,
+        test: &str,
+        envoys: u16,
+        edit: impl FnOnce(&mut Value),
+    ) -> Option<Self> {
         let Some(redis) = RedisServer::find() else {
             assert!(std::env::var_os("CI").is_none(), "CI needs a Redis");
             // Written past the capture of what tests print: a skipped test has to be seen.
@@ -47,7 +57,7 @@ impl Global {
             return None;
         };
         let redis = redis.start().await.expect("Redis");
-        let scenario = Scenario::new("global-limits")
+        let scenario = Scenario::with_config("global-limits", file)
             .mock("127.0.0.1:18080", "openai")
             .edit(edit);
         let rls = serve(scenario.upstream_socket(SERVICE), &redis).await;
@@ -71,12 +81,19 @@ impl Global {
         Client::h1(self.running.envoy_at(at).socket())
     }
 
-    /// What has been added to the counter of an identity.
+    /// What has been added to the counter of an identity's tokens.
     fn charged(&self, team: &str) -> i64 {
+        self.added(&["tokens", "team-minute"], team)
+    }
+
+    /// What has been added to counters that begin with one of these, then have the identity.
+    fn added(&self, counters: &[&str], team: &str) -> i64 {
         let calls = self.rls().calls();
         let charges = calls.iter().flat_map(|call| &call.charges);
-        let of_team =
-            charges.filter(|it| it.entries[1] == ("identity".to_owned(), team.to_owned()));
+        let of_team = charges.filter(|it| {
+            counters.contains(&it.entries[0].1.as_str())
+                && it.entries[1] == ("identity".to_owned(), team.to_owned())
+        });
         of_team.map(|it| it.hits).sum()
     }
 
@@ -159,8 +176,11 @@ async fn the_readme_is_true() {
         return;
     };
     seconds_of_a_minute(30).await;
-    global.running.readme().await;
+    let mut readme = global.running.open_readme();
+    assert!(readme.block(&global.running).await);
     global.running.assert_no_crash();
+    let global = plugin::start("the_readme_is_true", 2, plugin::within("10s")).await;
+    readme.finish(&global.unwrap().running).await;
 }
 
 #[tokio::test]

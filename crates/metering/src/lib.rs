@@ -28,6 +28,6 @@ pub use held::{Held, Limited, reserve};
 pub use labels::IdentityLabels;
 pub use memory::Memory;
 pub use models::{ModelSettings, Models, bounded, label_value};
-pub use share::{Part, Share, Subject};
+pub use share::{Part, Share, Subject, Whose};
 pub use spent::{AnswerCounter, Source, Spent};
 pub use window::Windowed;

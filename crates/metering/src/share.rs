@@ -1,5 +1,7 @@
 //! Which requests a limit is for, and whose share of it they use.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use weir_intake::{Match, MatchSettings, OnMissingIdentity, Refused};
 use weir_llm_api::Api;
@@ -120,7 +122,7 @@ impl Share {
     ///
     /// # Errors
     /// The refusal of a caller who has no identity and needs one, or of an ambiguous header.
-    pub fn owner(&self, subject: &Subject<'_>) -> Result<Option<Owner>, Refused> {
+    pub fn whose<'a>(&'a self, subject: &'a Subject<'_>) -> Result<Option<Whose<'a>>, Refused> {
         let conditions = weir_intake::Subject {
             api: subject.api,
             asked: &subject.asked,
@@ -133,49 +135,85 @@ impl Share {
             return Ok(None);
         }
         let by_identity = self.matches.is_by_identity();
-        let stand_in;
         let identity = match subject.identity {
-            Some(identity) => Some(identity),
+            Some(identity) => Some(Cow::Borrowed(identity)),
             None if by_identity || self.per.contains(&Part::Identity) => {
-                stand_in = match self.on_missing_identity.stand_in() {
+                match self.on_missing_identity.stand_in() {
                     Err(_) if self.shadow => return Ok(None),
                     Err(refused) => return Err(refused),
                     Ok(None) => return Ok(None),
-                    Ok(stand_in) => stand_in,
-                };
-                stand_in.as_ref()
+                    Ok(stand_in) => stand_in.map(Cow::Owned),
+                }
             }
             None => None,
         };
-        if !self.matches.is_for(identity) {
+        if !self.matches.is_for(identity.as_deref()) {
             return Ok(None);
         }
-        let identity = identity.map_or("", Identity::as_str).as_bytes();
-        let route = match self.per.contains(&Part::Route) {
-            true => subject.attributes.get(&["xds", "route_name"]),
-            false => None,
-        };
-        let mut parts: Vec<&[u8]> = Vec::with_capacity(self.per.len() * 2);
+        let mut parts: Vec<(&Part, Cow<'a, [u8]>)> = Vec::with_capacity(self.per.len());
         for part in &self.per {
-            let (kind, value): (&[u8], &[u8]) = match part {
-                Part::Identity => (b"identity", identity),
-                Part::Model => (b"model", subject.folded.as_bytes()),
-                Part::Api => (b"api", subject.api.name().as_bytes()),
-                Part::Provider => (b"provider", subject.provider.as_bytes()),
-                Part::Route => (b"route", route.as_deref().unwrap_or_default()),
+            let value = match part {
+                Part::Identity => match &identity {
+                    Some(Cow::Borrowed(identity)) => Cow::Borrowed(identity.as_str().as_bytes()),
+                    Some(Cow::Owned(identity)) => Cow::Owned(identity.as_str().into()),
+                    None => Cow::default(),
+                },
+                Part::Model => Cow::Borrowed(subject.folded.as_bytes()),
+                Part::Api => Cow::Borrowed(subject.api.name().as_bytes()),
+                Part::Provider => Cow::Borrowed(subject.provider.as_bytes()),
+                Part::Route => {
+                    let route = subject.attributes.get(&["xds", "route_name"]);
+                    Cow::Owned(route.unwrap_or_default())
+                }
                 Part::Header(name) => {
                     let mut values = subject.headers.all(name);
                     let value = values.next().unwrap_or_default();
                     if values.next().is_some() {
                         return Err(Refused::ambiguous(name));
                     }
-                    parts.push(b"header");
-                    (name.as_bytes(), value)
+                    Cow::Borrowed(value)
                 }
             };
-            parts.push(kind);
-            parts.push(value);
+            parts.push((part, value));
         }
-        Ok(Some(Owner::of_bytes(parts)))
+        Ok(Some(Whose(parts)))
+    }
+}
+
+/// Whose share a request uses: the parts of it and their values.
+#[derive(Debug)]
+pub struct Whose<'a>(Vec<(&'a Part, Cow<'a, [u8]>)>);
+
+impl Whose<'_> {
+    /// As this Envoy's counters know it.
+    pub fn owner(&self) -> Owner {
+        let mut bytes: Vec<&[u8]> = Vec::with_capacity(self.0.len() * 2);
+        for (part, value) in &self.0 {
+            if matches!(part, Part::Header(_)) {
+                bytes.push(b"header");
+            }
+            bytes.push(part.name().as_bytes());
+            bytes.push(value);
+        }
+        Owner::of_bytes(bytes)
+    }
+
+    /// Each part's name and value.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(part, value)| (part.name(), &**value))
+    }
+}
+
+impl Part {
+    /// What it is called; a header by its own name.
+    fn name(&self) -> &str {
+        match self {
+            Self::Identity => "identity",
+            Self::Model => "model",
+            Self::Api => "api",
+            Self::Provider => "provider",
+            Self::Route => "route",
+            Self::Header(name) => name,
+        }
     }
 }

@@ -34,6 +34,32 @@ pub enum Effect {
     Observe(String, u64),
     /// A line for the operator's log. Never holds prompt text or a key.
     Log(Level, String),
+    /// Ask a service.
+    Call(GrpcCall),
+}
+
+/// A unary gRPC call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrpcCall {
+    /// Envoy's name of the cluster the service is in.
+    pub cluster: String,
+    /// The service's full name.
+    pub service: &'static str,
+    /// Its method.
+    pub method: &'static str,
+    /// The message, encoded.
+    pub message: Vec<u8>,
+    /// How long to wait for an answer, in milliseconds.
+    pub timeout_ms: u32,
+}
+
+/// Why a call has no answer, by gRPC's numbers: 4 not in time, 14 nobody there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrpcStatus(pub u32);
+
+impl GrpcStatus {
+    /// The call could not be made.
+    pub const UNAVAILABLE: Self = Self(14);
 }
 
 /// The effects of one step, in order.
@@ -84,6 +110,12 @@ impl Effects {
     /// Writes a line for the operator.
     pub fn log(&mut self, level: Level, line: impl Into<String>) {
         self.0.push(Effect::Log(level, line.into()));
+    }
+
+    /// Asks a service. A request that this step lets go on waits for the answer, which comes by
+    /// [`Exchange::called`](crate::Exchange::called); one call at a time, and none from a response.
+    pub fn call(&mut self, call: GrpcCall) {
+        self.0.push(Effect::Call(call));
     }
 
     /// Takes the effects out, leaving the list empty.

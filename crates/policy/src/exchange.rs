@@ -1,6 +1,6 @@
 //! The five steps of an exchange and their answers.
 
-use crate::{ConfigError, Effects, Headers, Store, UnixNanos};
+use crate::{ConfigError, Effects, GrpcStatus, Headers, Store, UnixNanos};
 
 /// A configured policy: what one plugin of Envoy's configuration runs on.
 pub trait Policy: Sized + 'static {
@@ -24,6 +24,24 @@ pub trait Policy: Sized + 'static {
 
     /// Begins an exchange.
     fn exchange(&self) -> Self::Exchange;
+
+    /// What there is to do outside of exchanges, if anything.
+    fn background(&self) -> Option<&dyn Background> {
+        None
+    }
+}
+
+/// What is done outside of exchanges. Each worker has a policy of its own, and so one of these. Of
+/// the effects only calls, metrics and log lines are carried out; there are no attributes.
+pub trait Background {
+    /// Milliseconds from one [`tick`](Self::tick) to the next.
+    fn tick_ms(&self) -> u32;
+
+    /// Some time has passed. Not called while the answer to a call is waited for.
+    fn tick(&self, cx: &mut Cx<'_>);
+
+    /// The answer to the call that the last [`tick`](Self::tick) asked for.
+    fn called(&self, cx: &mut Cx<'_>, answer: Result<&[u8], GrpcStatus>);
 }
 
 /// One HTTP exchange. The host calls the steps in the order they are written here, each at most
@@ -36,6 +54,12 @@ pub trait Exchange: Sized {
     /// The request's whole body is there, or it is longer than allowed. Called only after
     /// [`HeadAnswer::NeedBody`].
     fn request_body(&mut self, cx: &mut Cx<'_>, body: Result<&[u8], TooLarge>) -> BodyAnswer;
+
+    /// The answer to the call that the last step asked for, while the request waits. It goes on
+    /// when this returns nothing.
+    fn called(&mut self, _cx: &mut Cx<'_>, _answer: Result<&[u8], GrpcStatus>) -> Option<Reply> {
+        None
+    }
 
     /// The response's headers are there. `end`: no body follows.
     fn response_headers(&mut self, cx: &mut Cx<'_>, headers: &Headers, end: bool)

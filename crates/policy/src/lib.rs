@@ -22,10 +22,10 @@ mod slots;
 mod store;
 
 pub use config::ConfigError;
-pub use effects::{Effect, Effects, Label, Level};
+pub use effects::{Effect, Effects, GrpcCall, GrpcStatus, Label, Level};
 pub use exchange::{
-    Attributes, BodyAnswer, ChunkAnswer, Cx, Ending, Exchange, HeadAnswer, Policy, Reply,
-    ResponseAnswer, TooLarge,
+    Attributes, Background, BodyAnswer, ChunkAnswer, Cx, Ending, Exchange, HeadAnswer, Policy,
+    Reply, ResponseAnswer, TooLarge,
 };
 pub use glob::{Glob, Globs};
 pub use headers::Headers;

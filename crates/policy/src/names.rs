@@ -110,6 +110,13 @@ pub mod metric {
     /// Counter: limits that could not be checked or settled because the store failed, by filter
     /// and call.
     pub const STORE_FAILURES: &str = "weir_store_failures_total";
+    /// Counter: calls to a rate limit service, by filter, call (`check`, `report`) and verdict:
+    /// `allowed`, `limited`, `failed`; of checks also `skipped`, while the service is left alone
+    /// because it has failed.
+    pub const GLOBAL_CALLS: &str = "weir_global_calls_total";
+    /// Counter: what was charged and could not be reported because too much waits already, by
+    /// filter: tokens, requests, or pico-dollars.
+    pub const GLOBAL_LOST: &str = "weir_global_lost_total";
     /// Histogram: milliseconds to the first byte of the answer's body, by filter and model.
     pub const TTFT_MS: &str = "weir_time_to_first_token_ms";
     /// Histogram: milliseconds from request headers to the end of the exchange, by filter, model.

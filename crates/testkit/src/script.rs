@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use weir_policy::{Headers, Level, MemoryStore, Policy, Store, UnixNanos};
+use weir_policy::{GrpcCall, GrpcStatus, Headers, Level, MemoryStore, Policy, Store, UnixNanos};
 use weir_wasm_host::{Driver, Flow, Host, Map, Side, Status};
 
 /// What is left when an exchange is over.
@@ -27,6 +27,8 @@ pub struct Outcome {
     pub trailers: BTreeMap<String, String>,
     /// Lines in the operator's log.
     pub log: Vec<String>,
+    /// Calls the filter made.
+    pub calls: Vec<GrpcCall>,
 }
 
 impl Outcome {
@@ -143,6 +145,8 @@ pub struct Play {
     /// Where the exchange breaks off: before the answer's headers, or behind so many bytes of
     /// its body.
     pub breaks_off: Option<BreaksOff>,
+    /// What services answer to calls; none: the call cannot be made.
+    pub grpc: Option<Result<Vec<u8>, GrpcStatus>>,
 }
 
 /// Where an exchange breaks off.
@@ -169,6 +173,7 @@ impl Default for Play {
             at_ms: 1_700_000_000_000,
             clock_step_ms: 0,
             breaks_off: None,
+            grpc: None,
         }
     }
 }
@@ -215,6 +220,7 @@ impl Play {
         let mut body = Vec::new();
         let bodiless = request.body.is_empty() && !self.request_trailers;
         let mut flow = driver.request_headers(bodiless);
+        self.answer_call(driver, host, &mut flow);
         if let Some(reply) = host.reply() {
             return (None, reply);
         }
@@ -225,6 +231,7 @@ impl Play {
                 let end = at + 1 == pieces.len() && !self.request_trailers;
                 let size = host.offer(Side::Request, piece);
                 flow = driver.request_body(size, end);
+                self.answer_call(driver, host, &mut flow);
                 if let Some(reply) = host.reply() {
                     return (None, reply);
                 }
@@ -235,6 +242,7 @@ impl Play {
             }
             if self.request_trailers {
                 flow = driver.request_trailers();
+                self.answer_call(driver, host, &mut flow);
                 if let Some(reply) = host.reply() {
                     return (None, reply);
                 }
@@ -288,6 +296,31 @@ impl Play {
     }
 }
 
+impl Play {
+    /// Has the call answered that the last step has made, if any.
+    fn answer_call<P: Policy>(
+        &self,
+        driver: &mut Driver<P, Simulated>,
+        host: &Simulated,
+        flow: &mut Flow,
+    ) {
+        let Some(call) = host.state.borrow_mut().called.take() else {
+            return;
+        };
+        if host.reply().is_some() {
+            return;
+        }
+        assert_eq!(*flow, Flow::Pause, "nobody waits for the call");
+        // Of other calls the driver takes no notice.
+        driver.called(call + 1, Ok(&[]));
+        let answer = self.grpc.as_ref().expect("a call was made");
+        driver.called(call, answer.as_deref().map_err(|&status| status));
+        if std::mem::take(&mut host.state.borrow_mut().resumed) {
+            *flow = Flow::Continue;
+        }
+    }
+}
+
 /// A wrong `content-length` is request smuggling or a hanging client.
 fn check_length(message: &Message) {
     let length = message.header("content-length");
@@ -324,6 +357,7 @@ struct Simulated {
     attributes: Rc<BTreeMap<String, String>>,
     random: u64,
     refuse_header_changes: bool,
+    takes_calls: bool,
 }
 
 #[derive(Default)]
@@ -334,6 +368,9 @@ struct State {
     settable: [bool; 2],
     buffers: [Vec<u8>; 2],
     reply: Option<Message>,
+    /// The call that is to be answered.
+    called: Option<u32>,
+    resumed: bool,
     outcome: Outcome,
     refused: Vec<String>,
     /// Attributes that have changed by now.
@@ -357,6 +394,7 @@ impl Simulated {
             attributes: Rc::new(play.attributes.clone()),
             random: play.random,
             refuse_header_changes: play.refuse_header_changes,
+            takes_calls: play.grpc.is_some(),
         }
     }
 
@@ -496,6 +534,22 @@ impl Host for Simulated {
         };
         let earlier = self.state.borrow_mut().reply.replace(message);
         assert!(earlier.is_none(), "a second answer");
+        Ok(())
+    }
+
+    fn call(&self, call: &GrpcCall) -> Result<u32, Status> {
+        if !self.takes_calls {
+            return Err(Status(10));
+        }
+        let mut state = self.state.borrow_mut();
+        state.outcome.calls.push(call.clone());
+        let number = u32::try_from(state.outcome.calls.len()).expect("few calls");
+        state.called = Some(number);
+        Ok(number)
+    }
+
+    fn resume_request(&self) -> Result<(), Status> {
+        self.state.borrow_mut().resumed = true;
         Ok(())
     }
 

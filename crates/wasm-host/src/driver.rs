@@ -17,8 +17,8 @@ use std::rc::Rc;
 
 use weir_policy::names::metric;
 use weir_policy::{
-    Attributes, BodyAnswer, ChunkAnswer, Cx, Effect, Effects, Ending, Exchange, HeadAnswer, Level,
-    Policy, Reply, ResponseAnswer, TooLarge,
+    Attributes, BodyAnswer, ChunkAnswer, Cx, Effect, Effects, Ending, Exchange, GrpcStatus,
+    HeadAnswer, Level, Policy, Reply, ResponseAnswer, TooLarge,
 };
 
 use crate::facts::Facts;
@@ -44,6 +44,8 @@ pub struct Driver<P: Policy, H: Host> {
     random: u64,
     effects: Effects,
     facts: RefCell<Facts>,
+    /// The call that the step just run has made, or tried to.
+    called: Option<Result<u32, Status>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ enum Request {
     Head,
     /// The body is being gathered; `declared`: the headers wait for it and declare its length.
     Gathering { declared: bool },
+    /// Judged, but for the answer to this call.
+    Waiting { call: u32 },
     /// On its way to the upstream.
     Gone,
     /// Answered by us.
@@ -117,6 +121,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
             random,
             effects: Effects::default(),
             facts: RefCell::default(),
+            called: None,
         }
     }
 
@@ -133,7 +138,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
             return self.refuse_unjudged();
         }
         match answer {
-            HeadAnswer::Pass => self.let_go(),
+            HeadAnswer::Pass => self.let_go_or_wait(),
             HeadAnswer::Ignore => {
                 self.exchange = None;
                 self.let_go()
@@ -166,7 +171,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
     pub fn request_body(&mut self, size: usize, end: bool) -> Flow {
         match self.request {
             Request::Gathering { .. } => {}
-            Request::Answered => return Flow::Pause,
+            Request::Answered | Request::Waiting { .. } => return Flow::Pause,
             Request::Head | Request::Gone => return Flow::Continue,
         }
         let limit = self.policy.max_body_bytes();
@@ -183,8 +188,18 @@ impl<P: Policy, H: Host> Driver<P, H> {
     pub fn request_trailers(&mut self) -> Flow {
         match self.request {
             Request::Gathering { .. } => self.gathered(self.policy.max_body_bytes()),
-            Request::Answered => Flow::Pause,
+            Request::Answered | Request::Waiting { .. } => Flow::Pause,
             Request::Head | Request::Gone => Flow::Continue,
+        }
+    }
+
+    /// The answer to a call came, or there is none. The request goes on, or is answered.
+    pub fn called(&mut self, call: u32, answer: Result<&[u8], GrpcStatus>) {
+        if self.request != (Request::Waiting { call }) {
+            return;
+        }
+        if self.take_answer(answer) == Flow::Continue {
+            self.try_host("continue_stream", Host::resume_request);
         }
     }
 
@@ -319,7 +334,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
             return self.refuse_unjudged();
         }
         match answer {
-            BodyAnswer::Pass => self.let_go(),
+            BodyAnswer::Pass => self.let_go_or_wait(),
             BodyAnswer::Reply(reply) => self.answer(reply),
             BodyAnswer::Replace(bytes) => {
                 if let Err(status) = self.host.set_body(Side::Request, &bytes) {
@@ -334,7 +349,7 @@ impl<P: Policy, H: Host> Driver<P, H> {
                         return self.broken("set_header", status);
                     }
                 }
-                self.let_go()
+                self.let_go_or_wait()
             }
         }
     }
@@ -385,6 +400,29 @@ impl<P: Policy, H: Host> Driver<P, H> {
         }
         self.apply();
         Flow::Continue
+    }
+
+    /// The request goes on, unless the answer to a call is waited for.
+    fn let_go_or_wait(&mut self) -> Flow {
+        match self.called.take() {
+            None => self.let_go(),
+            Some(Ok(call)) => {
+                self.request = Request::Waiting { call };
+                Flow::Pause
+            }
+            Some(Err(_)) => self.take_answer(Err(GrpcStatus::UNAVAILABLE)),
+        }
+    }
+
+    fn take_answer(&mut self, answer: Result<&[u8], GrpcStatus>) -> Flow {
+        let reply = self.step(|exchange, cx| exchange.called(cx, answer));
+        if !self.apply() {
+            return self.refuse_unjudged();
+        }
+        match reply.flatten() {
+            Some(reply) => self.answer(reply),
+            None => self.let_go(),
+        }
     }
 
     fn let_go(&mut self) -> Flow {
@@ -479,12 +517,18 @@ impl<P: Policy, H: Host> Driver<P, H> {
                     self.host.log(*level, line);
                     Ok(())
                 }
+                Effect::Call(call) => {
+                    let called = self.host.call(call);
+                    self.called = Some(called);
+                    called.map(drop)
+                }
             };
             if let Err(status) = done {
                 let call = match effect {
                     Effect::RemoveRequestHeader(_) => "remove_header",
                     Effect::Fact(..) => "set_property",
                     Effect::SetResponseTrailer(..) => "set_trailer",
+                    Effect::Call(_) => "grpc_call",
                     _ => "set_header",
                 };
                 self.failure(call, status);

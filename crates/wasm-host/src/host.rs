@@ -1,6 +1,6 @@
 //! The host calls a driver needs.
 
-use weir_policy::{Headers, Level, Store, UnixNanos};
+use weir_policy::{GrpcCall, Headers, Level, Store, UnixNanos};
 
 /// A status other than OK, as proxy-wasm numbers them: 1 not found, 2 bad argument (also: not in
 /// this phase), 8 version mismatch, 10 internal failure.
@@ -80,6 +80,18 @@ pub trait Host {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Result<(), Status>;
+
+    /// Makes a call; its answer comes with the number that is returned.
+    ///
+    /// # Errors
+    /// The host's status when there is no such cluster, or the call cannot be made.
+    fn call(&self, call: &GrpcCall) -> Result<u32, Status>;
+
+    /// Lets a request go on that a callback has paused.
+    ///
+    /// # Errors
+    /// The host's status when it is over.
+    fn resume_request(&self) -> Result<(), Status>;
 
     /// The time.
     fn now(&self) -> UnixNanos;

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::num::NonZeroU32;
 use std::ptr;
+use std::time::Duration;
 
-use weir_policy::{Entry, Expect, Headers, Level, Store, StoreError, UnixNanos, Version};
+use weir_policy::{Entry, Expect, GrpcCall, Headers, Level, Store, StoreError, UnixNanos, Version};
 
 use crate::{Host, Map, Side, Status};
 
@@ -72,6 +73,9 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_done() -> u32;
 }
 
 const NOT_FOUND: u32 = 1;
@@ -82,7 +86,9 @@ const CAS_ABSENT: u32 = u32::MAX;
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
 const HISTOGRAM: u32 = 2;
+const GRPC_RECEIVE_BUFFER: u32 = 5;
 const PLUGIN_CONFIGURATION: u32 = 7;
+const REQUEST_STREAM: u32 = 0;
 /// Metrics are never freed, so their number has an end. Labels come from configurations and
 /// stay far below it.
 const MAX_METRICS: usize = 10_000;
@@ -141,6 +147,27 @@ pub(crate) fn configuration(size: usize) -> Result<Vec<u8>, Status> {
         // SAFETY: see `receive`.
         unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, data, len) }
     })
+}
+
+/// The message that answers the call whose callback is running.
+pub(crate) fn grpc_message(size: usize) -> Result<Vec<u8>, Status> {
+    receive(|data, len| {
+        // SAFETY: see `receive`.
+        unsafe { proxy_get_buffer_bytes(GRPC_RECEIVE_BUFFER, 0, size, data, len) }
+    })
+}
+
+/// Has `on_tick` called, again and again.
+pub(crate) fn tick_every(period_ms: u32) -> Result<(), Status> {
+    // SAFETY: a plain number.
+    check(unsafe { proxy_set_tick_period_milliseconds(period_ms) })
+}
+
+/// Nothing holds the root context any more whose `on_done` said that something does. The host has
+/// nothing to say that would help us.
+pub(crate) fn done() {
+    // SAFETY: no arguments.
+    unsafe { proxy_done() };
 }
 
 pub(crate) fn property(path: &[&str]) -> Result<Vec<u8>, Status> {
@@ -326,6 +353,26 @@ impl Host for Proxy {
                 -1,
             )
         })
+    }
+
+    /// By the SDK: it hands the answer to the context that asked only when it knows of the call.
+    fn call(&self, call: &GrpcCall) -> Result<u32, Status> {
+        let timeout = Duration::from_millis(u64::from(call.timeout_ms));
+        let message = Some(call.message.as_slice());
+        proxy_wasm::hostcalls::dispatch_grpc_call(
+            &call.cluster,
+            call.service,
+            call.method,
+            Vec::new(),
+            message,
+            timeout,
+        )
+        .map_err(|status| Status(status as u32))
+    }
+
+    fn resume_request(&self) -> Result<(), Status> {
+        // SAFETY: a plain number.
+        check(unsafe { proxy_continue_stream(REQUEST_STREAM) })
     }
 
     fn now(&self) -> UnixNanos {

@@ -6,10 +6,13 @@ use std::sync::OnceLock;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 use weir_policy::names::metric;
-use weir_policy::{ConfigError, Policy, UnixNanos, short_hash};
+use weir_policy::{
+    Attributes, Background, ConfigError, Cx, Effect, Effects, GrpcStatus, Policy, UnixNanos,
+    short_hash,
+};
 
 use crate::raw::{self, Proxy};
-use crate::{Driver, Flow, Host};
+use crate::{Driver, Flow, Host, Status};
 
 /// A policy of a module.
 pub struct Entry {
@@ -66,18 +69,78 @@ pub fn start(module: Module) {
     // Fails only when a logger is there already, which is ours.
     let _ = log::set_logger(&Logger);
     std::panic::set_hook(Box::new(|panic| raw::log(5, &panic.to_string())));
-    proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
+    proxy_wasm::set_root_context(|_| Box::<Root>::default());
 }
 
 /// A configured policy, whatever its type.
 trait Plugin {
     fn stream(&self) -> Box<dyn Stream>;
+    fn tick_ms(&self) -> Option<u32>;
+    /// Returns the call that was made, if any.
+    fn tick(&self) -> Option<u32>;
+    fn called(&self, answer: Result<&[u8], GrpcStatus>);
 }
 
 impl<P: Policy> Plugin for Rc<P> {
     fn stream(&self) -> Box<dyn Stream> {
         Box::new(Driver::new(Self::clone(self), Proxy))
     }
+
+    fn tick_ms(&self) -> Option<u32> {
+        self.background().map(Background::tick_ms)
+    }
+
+    fn tick(&self) -> Option<u32> {
+        let background = self.background()?;
+        match outside(|cx| background.tick(cx))? {
+            Ok(call) => Some(call),
+            Err(status) => {
+                log::warn!("{}: the host refused grpc_call with {status:?}", P::NAME);
+                self.called(Err(GrpcStatus::UNAVAILABLE));
+                None
+            }
+        }
+    }
+
+    fn called(&self, answer: Result<&[u8], GrpcStatus>) {
+        if let Some(background) = self.background() {
+            outside(|cx| background.called(cx, answer));
+        }
+    }
+}
+
+/// Runs a step that belongs to no exchange; returns what became of its call.
+fn outside(step: impl FnOnce(&mut Cx<'_>)) -> Option<Result<u32, Status>> {
+    struct Nowhere;
+    impl Attributes for Nowhere {
+        fn get(&self, _: &[&str]) -> Option<Vec<u8>> {
+            None
+        }
+    }
+    let mut effects = Effects::default();
+    step(&mut Cx {
+        now: Proxy.now(),
+        random: Proxy.random(),
+        attributes: &Nowhere,
+        store: Proxy.store(),
+        effects: &mut effects,
+    });
+    let mut called = None;
+    for effect in effects.drain() {
+        match effect {
+            Effect::Count(name, by) => Proxy.count(&name, by),
+            Effect::Observe(name, value) => Proxy.observe(&name, value),
+            Effect::Log(level, line) => Proxy.log(level, &line),
+            Effect::Call(call) => called = Some(Proxy.call(&call)),
+            // There is no exchange that they could be about.
+            Effect::SetRequestHeader(..)
+            | Effect::RemoveRequestHeader(_)
+            | Effect::SetResponseHeader(..)
+            | Effect::SetResponseTrailer(..)
+            | Effect::Fact(..) => {}
+        }
+    }
+    called
 }
 
 /// One exchange, whatever its policy.
@@ -88,6 +151,7 @@ trait Stream {
     fn response_headers(&mut self, end: bool) -> Flow;
     fn response_body(&mut self, size: usize, end: bool) -> Flow;
     fn response_trailers(&mut self) -> Flow;
+    fn called(&mut self, call: u32, answer: Result<&[u8], GrpcStatus>);
     fn log(&mut self);
 }
 
@@ -110,16 +174,65 @@ impl<P: Policy> Stream for Driver<P, Proxy> {
     fn response_trailers(&mut self) -> Flow {
         self.response_trailers()
     }
+    fn called(&mut self, call: u32, answer: Result<&[u8], GrpcStatus>) {
+        self.called(call, answer);
+    }
     fn log(&mut self) {
         self.log();
     }
 }
 
+#[derive(Default)]
 struct Root {
     plugin: Option<Box<dyn Plugin>>,
+    /// The call whose answer is waited for; there is one at a time.
+    call: Option<u32>,
+    /// The proxy would like to be rid of this context and waits for the call alone.
+    ending: bool,
 }
 
-impl Context for Root {}
+impl Root {
+    /// Returns whether an answer is waited for now.
+    fn tick(&mut self) -> bool {
+        if self.call.is_none() {
+            self.call = self.plugin.as_ref().and_then(|plugin| plugin.tick());
+        }
+        self.call.is_some()
+    }
+}
+
+impl Context for Root {
+    fn on_grpc_call_response(&mut self, call: u32, status: u32, size: usize) {
+        if self.call != Some(call) {
+            return;
+        }
+        self.call = None;
+        if let Some(plugin) = &self.plugin {
+            with_message(status, size, |answer| plugin.called(answer));
+        }
+        if self.ending && (status != 0 || !self.tick()) {
+            raw::done();
+        }
+    }
+
+    /// What is left to be said is said before the context goes.
+    fn on_done(&mut self) -> bool {
+        self.ending = self.tick();
+        !self.ending
+    }
+}
+
+/// Reads the answer to the call whose callback is running.
+fn with_message(status: u32, size: usize, run: impl FnOnce(Result<&[u8], GrpcStatus>)) {
+    match (status, size) {
+        (0, 0) => run(Ok(&[])),
+        (0, size) => match raw::grpc_message(size) {
+            Ok(message) => run(Ok(&message)),
+            Err(_) => run(Err(GrpcStatus::UNAVAILABLE)),
+        },
+        (status, _) => run(Err(GrpcStatus(status))),
+    }
+}
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
@@ -155,6 +268,12 @@ impl RootContext for Root {
         match (entry.configure)(&json) {
             Ok(plugin) => {
                 announce(name, &json, began);
+                if let Some(period) = plugin.tick_ms()
+                    && let Err(status) = raw::tick_every(period)
+                {
+                    log::error!("{name}: no ticks: {status:?}");
+                    return false;
+                }
                 self.plugin = Some(plugin);
                 true
             }
@@ -163,6 +282,10 @@ impl RootContext for Root {
                 false
             }
         }
+    }
+
+    fn on_tick(&mut self) {
+        self.tick();
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -206,7 +329,13 @@ impl Http {
     }
 }
 
-impl Context for Http {}
+impl Context for Http {
+    fn on_grpc_call_response(&mut self, call: u32, status: u32, size: usize) {
+        if let Some(stream) = self.0.as_deref_mut() {
+            with_message(status, size, |answer| stream.called(call, answer));
+        }
+    }
+}
 
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
+use weir_global::Key;
 use weir_intake::{Refused, invalid};
 use weir_llm_api::error::{Reason, Refusal};
 use weir_llm_api::{Call, splice};
 use weir_metering::{AnswerCounter, Asked, Held, Known, Limited, Note, Reading, Subject, reserve};
 use weir_policy::names::{OTHER, fact, metric, response_header};
-use weir_policy::{BodyAnswer, Cx, Level, Policy, Reply};
+use weir_policy::{BodyAnswer, Cx, GrpcStatus, Level, Policy, Reply};
 use weir_prices::{PicoUsd, Price};
 
 use crate::budget::Budget;
@@ -29,6 +30,8 @@ pub(crate) struct Admitted {
     /// The budget with the least left of those that warn, and what is left of it.
     warning: Option<(String, PicoUsd)>,
     pub(crate) reading: Reading,
+    /// The budgets that are shared with other Envoys, and their counters over all of them.
+    pub(crate) shared: Vec<(Rc<Budget>, Key)>,
 }
 
 impl Admitted {
@@ -107,17 +110,22 @@ impl Costing {
         let identity = self.identity.as_ref();
         let subject = Subject::new(cx, call.api, &asked.model, identity, &self.watched);
         let (mut enforced, mut shadows) = (Vec::new(), Vec::new());
+        let mut shared = Vec::new();
         for budget in &config.budgets {
-            let owner = match budget.share.owner(&subject) {
-                Ok(Some(owner)) => owner,
+            let whose = match budget.share.whose(&subject) {
+                Ok(Some(whose)) => whose,
                 Ok(None) => continue,
                 Err(refused) => return Err(self.refuse(cx, refused)),
             };
+            if config.global.is_some() && !budget.share.shadow && most > PicoUsd::ZERO {
+                let key = Key::new("budget", &budget.name, whose.parts());
+                shared.push((Rc::clone(budget), key));
+            }
             let list = match budget.share.shadow {
                 true => &mut shadows,
                 false => &mut enforced,
             };
-            list.push((Rc::clone(budget), budget.charge(owner, most)));
+            list.push((Rc::clone(budget), budget.charge(whose.owner(), most)));
         }
 
         let mut held = Vec::with_capacity(1 + shadows.len());
@@ -196,8 +204,64 @@ impl Costing {
             held,
             warning,
             reading,
+            shared,
         });
-        Ok(())
+        self.ask(cx)
+    }
+
+    /// Asks whether the budgets have room over all Envoys.
+    fn ask(&mut self, cx: &mut Cx<'_>) -> Result<(), Reply> {
+        let config = Rc::clone(&self.config);
+        let shared = self.admitted.iter().flat_map(|admitted| &admitted.shared);
+        let keys = shared.map(|(_, key)| key);
+        let Some(global) = &config.global else {
+            return Ok(());
+        };
+        match global.check(cx, keys) {
+            Ok(asked) => {
+                self.is_asking = asked;
+                Ok(())
+            }
+            Err(refused) => {
+                self.take_back(cx);
+                Err(self.refuse(cx, refused))
+            }
+        }
+    }
+
+    /// What the other Envoys have left.
+    pub(crate) fn answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        answer: Result<&[u8], GrpcStatus>,
+    ) -> Option<Reply> {
+        let config = Rc::clone(&self.config);
+        let global = config.global.as_ref()?;
+        self.is_asking = false;
+        let over = match global.checked(cx, answer) {
+            Ok(None) => return None,
+            Ok(Some(over)) => over,
+            Err(refused) => {
+                self.take_back(cx);
+                return Some(self.refuse(cx, refused));
+            }
+        };
+        let shared = &self.admitted.as_ref()?.shared;
+        let (budget, _) = shared.get(over.at).or(shared.first())?;
+        let budget = Rc::clone(budget);
+        self.take_back(cx);
+        count_rule(cx, &budget, "limited");
+        let mut reply = self.refuse(cx, budget.beyond(&over));
+        over.tell(&mut reply, true);
+        Some(reply)
+    }
+
+    /// Gives back what is held for a request that does not leave after all.
+    pub(crate) fn take_back(&mut self, cx: &mut Cx<'_>) {
+        let admitted = self.admitted.take();
+        for held in admitted.into_iter().flat_map(|admitted| admitted.held) {
+            held.settle(cx, Cost::NAME, false, |_| 0);
+        }
     }
 
     /// A model without a price: counted, and refused if the operator says so.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use weir_global::Over;
 use weir_intake::Refused;
 use weir_limits::{Level, Table, Window};
 use weir_llm_api::error::{Reason, Refusal};
@@ -40,6 +41,26 @@ impl Budget {
             .is_some_and(|below| left < below || left == 0)
     }
 
+    /// The refusal of a request that fits here, when the Envoys together have spent the budget.
+    pub(crate) fn beyond(&self, over: &Over) -> Refused {
+        let budget = match over.limit {
+            Some((micros, unit)) => {
+                let usd = PicoUsd(u128::from(micros) * u128::from(SHARED_UNIT));
+                format!(" of {usd} USD per {unit}")
+            }
+            None => String::new(),
+        };
+        let retry = over.retry();
+        let message = format!("You exceeded your current budget{budget}.{retry}");
+        Refused {
+            refusal: Refusal::new(Reason::QuotaExceeded, message),
+            verdict: "limited",
+            rule: Some(self.name.clone()),
+            details: "weir_budget_exceeded",
+            log: format!("budget `{}` is spent over all gateways", self.name),
+        }
+    }
+
     /// The refusal of a request that may cost `wanted`.
     pub(crate) fn refusal(&self, level: Level, wanted: u64, retry_ms: Option<u64>) -> Refused {
         let usd = |picos: u64| PicoUsd(u128::from(picos));
@@ -67,6 +88,9 @@ impl Budget {
         }
     }
 }
+
+/// Pico-dollars in what a rate limit service counts, which is micro-dollars: it counts in 32 bits.
+pub(crate) const SHARED_UNIT: u64 = 1_000_000;
 
 /// An amount as budgets count it; what does not fit into 64 bits fits into no budget.
 pub(crate) fn picos(amount: PicoUsd) -> u64 {

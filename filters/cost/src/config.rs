@@ -6,6 +6,7 @@ mod usd;
 use std::rc::Rc;
 
 use serde::Deserialize;
+use weir_global::Global;
 use weir_intake::{ApiPath, Intake, MatchSettings, OnMissingIdentity, OnUnreadable};
 use weir_metering::{IdentityLabels, ModelSettings, Models, Part};
 use weir_policy::config::OneOrMany;
@@ -82,6 +83,10 @@ pub struct Settings {
     /// 48 bytes of shared memory.
     #[serde(default)]
     pub slots: Option<u32>,
+    /// A service that counts every budget that is not in shadow over all Envoys, too, in
+    /// micro-dollars (10⁻⁶ US dollars).
+    #[serde(default)]
+    pub global: Option<weir_global::Settings>,
     /// The budgets. A request must fit into all that are for it.
     #[serde(default)]
     pub budgets: Vec<BudgetSettings>,
@@ -200,6 +205,7 @@ pub(crate) struct Config {
     pub(crate) cost_in_usage: bool,
     pub(crate) trailers: bool,
     pub(crate) identity_labels: IdentityLabels,
+    pub(crate) global: Option<Global>,
     pub(crate) budgets: Vec<Rc<Budget>>,
     /// Header names that budgets look at.
     pub(crate) watched_headers: Vec<String>,

@@ -18,8 +18,8 @@ use weir_llm_api::{Api, Call, Dialect};
 use weir_metering::{Memory, Spent};
 use weir_policy::names::{OTHER, fact, metric};
 use weir_policy::{
-    BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
-    Policy, Reply, ResponseAnswer, TooLarge,
+    Background, BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, GrpcStatus, HeadAnswer,
+    Headers, Identity, Policy, Reply, ResponseAnswer, TooLarge,
 };
 use weir_prices::{PicoUsd, Tier, Tokens};
 
@@ -56,6 +56,11 @@ impl Policy for Cost {
         self.config.intake.max_body_bytes
     }
 
+    fn background(&self) -> Option<&dyn Background> {
+        let global = self.config.global.as_ref();
+        global.map(|global| global as &dyn Background)
+    }
+
     fn exchange(&self) -> Costing {
         Costing {
             config: Rc::clone(&self.config),
@@ -67,6 +72,7 @@ impl Policy for Cost {
             label: OTHER.to_owned(),
             counts_tokens: false,
             admitted: None,
+            is_asking: false,
         }
     }
 }
@@ -90,6 +96,8 @@ pub struct Costing {
     counts_tokens: bool,
     /// Set once the request has been let through, until it is settled.
     admitted: Option<Admitted>,
+    /// The request waits for what the other Envoys have left.
+    is_asking: bool,
 }
 
 impl Exchange for Costing {
@@ -136,6 +144,10 @@ impl Exchange for Costing {
         }
     }
 
+    fn called(&mut self, cx: &mut Cx<'_>, answer: Result<&[u8], GrpcStatus>) -> Option<Reply> {
+        self.answered(cx, answer)
+    }
+
     fn response_headers(
         &mut self,
         cx: &mut Cx<'_>,
@@ -167,6 +179,10 @@ impl Exchange for Costing {
         let (Some(call), Some(verdict)) = (self.call.take(), self.verdict) else {
             return;
         };
+        if self.is_asking {
+            // The caller did not wait for it: nothing has left.
+            self.take_back(cx);
+        }
         if let Some(admitted) = self.admitted.take() {
             admitted.settle(cx, &self, call.api);
         }

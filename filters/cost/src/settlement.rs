@@ -61,6 +61,7 @@ impl Admitted {
             held,
             reading,
             known,
+            shared,
             ..
         } = self;
         let seen = reading.end();
@@ -78,6 +79,11 @@ impl Admitted {
                 ("identity", exchange.config.identity_labels.of(identity)),
             ];
             cx.effects.count(metric::COST_PICOUSD, &labels, picos(cost));
+        }
+        if let Some(global) = &exchange.config.global {
+            for (_, key) in shared {
+                global.charge(cx, key, picos(cost));
+            }
         }
         for held in held {
             // What was reserved reckoned with the dearest rates; budgets, metrics and logs agree.

@@ -2,19 +2,20 @@
 
 use std::rc::Rc;
 
+use weir_global::Key;
 use weir_intake::{Refused, invalid};
 use weir_limits::Charge;
 use weir_llm_api::limits::{Counted, Standing, headers};
 use weir_llm_api::{Call, Dialect, splice};
 use weir_metering::{
-    AnswerCounter, Asked, Held, Known, Limited, Reading, Source, Subject, reserve,
+    AnswerCounter, Asked, Held, Known, Limited, Reading, Source, Spent, Subject, reserve,
 };
 use weir_policy::names::{fact, metric};
-use weir_policy::{BodyAnswer, Cx, Level, Policy, Reply, UnixNanos};
+use weir_policy::{BodyAnswer, Cx, GrpcStatus, Level, Policy, Reply, UnixNanos};
 
 use crate::config::OnStoreFailure;
 use crate::limit::Limit;
-use crate::refusal::{NoRoom, most_restrictive};
+use crate::refusal::{NoRoom, beyond, most_restrictive};
 use crate::{Metering, TokenLimit};
 
 /// A request that has been let through, until it is settled.
@@ -27,6 +28,17 @@ pub(crate) struct Admitted {
     standings: Vec<(Counted, Standing)>,
     at: UnixNanos,
     pub(crate) reading: Reading,
+    /// The limits that are shared with other Envoys.
+    pub(crate) shared: Vec<Shared>,
+}
+
+/// A limit that is shared with other Envoys.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limit: Rc<Limit>,
+    /// Its counter over all of them.
+    pub(crate) key: Key,
+    pub(crate) reserved: u64,
 }
 
 impl Admitted {
@@ -91,18 +103,26 @@ impl Metering {
         let identity = self.identity.as_ref();
         let subject = Subject::new(cx, call.api, &asked.model, identity, &self.watched);
         let (mut enforced, mut shadows) = (Vec::new(), Vec::new());
+        let mut shared = Vec::new();
         for limit in &config.limits {
-            let owner = match limit.share.owner(&subject) {
-                Ok(Some(owner)) => owner,
+            let whose = match limit.share.whose(&subject) {
+                Ok(Some(whose)) => whose,
                 Ok(None) => continue,
                 Err(refused) => return Err(self.refuse(cx, refused)),
             };
             let charge = Charge {
                 table: Rc::clone(&limit.table),
                 window: limit.window,
-                owner,
+                owner: whose.owner(),
                 amount: limit.reserved(asked),
             };
+            if config.global.is_some() && !limit.share.shadow && charge.amount > 0 {
+                shared.push(Shared {
+                    limit: Rc::clone(limit),
+                    key: Key::new("limit", &limit.name, whose.parts()),
+                    reserved: charge.amount,
+                });
+            }
             let list = match limit.share.shadow {
                 true => &mut shadows,
                 false => &mut enforced,
@@ -189,8 +209,64 @@ impl Metering {
             standings,
             at: cx.now,
             reading,
+            shared,
         });
-        Ok(())
+        self.ask(cx)
+    }
+
+    /// Asks whether the limits have room over all Envoys.
+    fn ask(&mut self, cx: &mut Cx<'_>) -> Result<(), Reply> {
+        let config = Rc::clone(&self.config);
+        let shared = self.admitted.iter().flat_map(|admitted| &admitted.shared);
+        let keys = shared.map(|shared| &shared.key);
+        let Some(global) = &config.global else {
+            return Ok(());
+        };
+        match global.check(cx, keys) {
+            Ok(asked) => {
+                self.is_asking = asked;
+                Ok(())
+            }
+            Err(refused) => {
+                self.take_back(cx);
+                Err(self.refuse(cx, refused))
+            }
+        }
+    }
+
+    /// What the other Envoys have left.
+    pub(crate) fn answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        answer: Result<&[u8], GrpcStatus>,
+    ) -> Option<Reply> {
+        let config = Rc::clone(&self.config);
+        let global = config.global.as_ref()?;
+        self.is_asking = false;
+        let over = match global.checked(cx, answer) {
+            Ok(None) => return None,
+            Ok(Some(over)) => over,
+            Err(refused) => {
+                self.take_back(cx);
+                return Some(self.refuse(cx, refused));
+            }
+        };
+        let shared = &self.admitted.as_ref()?.shared;
+        let limit = Rc::clone(&shared.get(over.at).or(shared.first())?.limit);
+        self.take_back(cx);
+        count_rule(cx, &limit, "limited");
+        let mut reply = self.refuse(cx, beyond(&limit, &over));
+        over.tell(&mut reply, limit.is_quota());
+        Some(reply)
+    }
+
+    /// Gives back what is held for a request that does not leave after all.
+    pub(crate) fn take_back(&mut self, cx: &mut Cx<'_>) {
+        let admitted = self.admitted.take();
+        for held in admitted.into_iter().flat_map(|admitted| admitted.held) {
+            held.settle(cx, TokenLimit::NAME, false, |_| 0);
+        }
+        Spent::nothing(false).leave_facts(cx);
     }
 
     /// Limits could not be checked: refused, unless the operator says otherwise.

@@ -5,6 +5,7 @@ mod check;
 use std::rc::Rc;
 
 use serde::Deserialize;
+use weir_global::Global;
 use weir_intake::{ApiPath, Intake, MatchSettings, OnMissingIdentity, OnUnreadable};
 use weir_metering::{IdentityLabels, ModelSettings, Models, Part};
 use weir_policy::IdentitySource;
@@ -61,6 +62,9 @@ pub struct Settings {
     /// 48 bytes of shared memory.
     #[serde(default)]
     pub slots: Option<u32>,
+    /// A service that counts every limit that is not in shadow over all Envoys, too.
+    #[serde(default)]
+    pub global: Option<weir_global::Settings>,
     /// The limits. A request must fit into all that are for it.
     #[serde(default)]
     pub limits: Vec<LimitSettings>,
@@ -177,6 +181,7 @@ pub(crate) struct Config {
     pub(crate) on_store_failure: OnStoreFailure,
     pub(crate) include_usage: bool,
     pub(crate) models: Models,
+    pub(crate) global: Option<Global>,
     pub(crate) limits: Vec<Rc<Limit>>,
     /// Header names that limits look at.
     pub(crate) watched_headers: Vec<String>,

@@ -19,8 +19,8 @@ use weir_llm_api::{Api, Call, Dialect};
 use weir_metering::{Memory, Spent};
 use weir_policy::names::{OTHER, metric};
 use weir_policy::{
-    BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Identity,
-    Policy, Reply, ResponseAnswer, TooLarge,
+    Background, BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, GrpcStatus, HeadAnswer,
+    Headers, Identity, Policy, Reply, ResponseAnswer, TooLarge,
 };
 
 use crate::admission::Admitted;
@@ -55,6 +55,11 @@ impl Policy for TokenLimit {
         self.config.intake.max_body_bytes
     }
 
+    fn background(&self) -> Option<&dyn Background> {
+        let global = self.config.global.as_ref();
+        global.map(|global| global as &dyn Background)
+    }
+
     fn exchange(&self) -> Metering {
         Metering {
             config: Rc::clone(&self.config),
@@ -65,6 +70,7 @@ impl Policy for TokenLimit {
             verdict: None,
             label: OTHER.to_owned(),
             admitted: None,
+            is_asking: false,
         }
     }
 }
@@ -86,6 +92,8 @@ pub struct Metering {
     label: String,
     /// Set once the request has been let through, until it is settled.
     admitted: Option<Admitted>,
+    /// The request waits for what the other Envoys have left.
+    is_asking: bool,
 }
 
 impl Exchange for Metering {
@@ -129,6 +137,10 @@ impl Exchange for Metering {
         }
     }
 
+    fn called(&mut self, cx: &mut Cx<'_>, answer: Result<&[u8], GrpcStatus>) -> Option<Reply> {
+        self.answered(cx, answer)
+    }
+
     fn response_headers(
         &mut self,
         cx: &mut Cx<'_>,
@@ -153,10 +165,14 @@ impl Exchange for Metering {
         let (Some(call), Some(verdict)) = (self.call.take(), self.verdict) else {
             return;
         };
+        if self.is_asking {
+            // The caller did not wait for it: nothing has left.
+            self.take_back(cx);
+        }
         if let Some(admitted) = self.admitted.take() {
             let identity = self.config.identity_labels.of(self.identity.as_ref());
             let labels = [("model", self.label.as_str()), ("identity", identity)];
-            admitted.settle(cx, call.api, labels);
+            admitted.settle(cx, self.config.global.as_ref(), call.api, labels);
         }
         let labels = [
             ("filter", TokenLimit::NAME),

@@ -81,6 +81,11 @@ impl Limit {
         }
     }
 
+    /// Whether it begins anew some time instead of being refilled.
+    pub(crate) const fn is_quota(&self) -> bool {
+        matches!(self.window, Window::Quota { .. })
+    }
+
     /// What a request has used of it.
     pub(crate) fn used(&self, spent: &Spent) -> u64 {
         if self.counts == Counts::Requests {

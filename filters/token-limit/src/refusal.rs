@@ -1,5 +1,6 @@
 //! What a caller is told whose request does not fit.
 
+use weir_global::Over;
 use weir_intake::Refused;
 use weir_limits::{Level, Window};
 use weir_llm_api::Dialect;
@@ -35,14 +36,8 @@ impl NoRoom<'_> {
         model: &str,
         standings: &[(Counted, Standing)],
     ) -> Reply {
-        let quota = matches!(self.limit.window, Window::Quota { .. });
-        let (reason, details) = match quota {
-            true => (Reason::QuotaExceeded, "weir_quota_exceeded"),
-            false => (
-                Reason::RateLimited(self.limit.counted()),
-                "weir_rate_limited",
-            ),
-        };
+        let quota = self.limit.is_quota();
+        let (reason, details) = reason(self.limit);
         let refused = Refused {
             refusal: Refusal::new(reason, self.message(model)),
             verdict: "limited",
@@ -76,12 +71,7 @@ impl NoRoom<'_> {
             .collect();
         let Level { limit, used, .. } = self.level;
         let words = &self.limit.words;
-        let what = match self.limit.counted() {
-            Counted::Requests => "requests",
-            Counted::Tokens => "tokens",
-            Counted::InputTokens => "input tokens",
-            Counted::OutputTokens => "output tokens",
-        };
+        let what = kind(self.limit.counted());
         let acronym = match (words.as_str(), self.limit.counted()) {
             ("min", Counted::Requests) => " (RPM)",
             ("min", Counted::Tokens) => " (TPM)",
@@ -107,6 +97,44 @@ impl NoRoom<'_> {
             }
             (_, None) => format!("You exceeded your current quota {numbers}"),
         }
+    }
+}
+
+/// The refusal of a request that fits here, when the Envoys together have used their limit up.
+pub(crate) fn beyond(limit: &Limit, over: &Over) -> Refused {
+    let (reason, details) = reason(limit);
+    let what = kind(limit.counted());
+    let (per, most) = match over.limit {
+        Some((most, unit)) => (format!(" per {unit}"), format!(": Limit {most}")),
+        None => (String::new(), String::new()),
+    };
+    let reached = match limit.is_quota() {
+        true => "You exceeded your current quota",
+        false => "Rate limit reached",
+    };
+    let retry = over.retry();
+    Refused {
+        refusal: Refusal::new(reason, format!("{reached} on {what}{per}{most}.{retry}")),
+        verdict: "limited",
+        rule: Some(limit.name.clone()),
+        details,
+        log: format!("limit `{}` is used up over all gateways", limit.name),
+    }
+}
+
+fn reason(limit: &Limit) -> (Reason, &'static str) {
+    match limit.is_quota() {
+        true => (Reason::QuotaExceeded, "weir_quota_exceeded"),
+        false => (Reason::RateLimited(limit.counted()), "weir_rate_limited"),
+    }
+}
+
+const fn kind(counted: Counted) -> &'static str {
+    match counted {
+        Counted::Requests => "requests",
+        Counted::Tokens => "tokens",
+        Counted::InputTokens => "input tokens",
+        Counted::OutputTokens => "output tokens",
     }
 }
 

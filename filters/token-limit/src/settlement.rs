@@ -1,5 +1,6 @@
 //! Settling: what an exchange has really used, however it ended.
 
+use weir_global::Global;
 use weir_llm_api::Api;
 use weir_metering::Spent;
 use weir_policy::names::metric;
@@ -22,11 +23,24 @@ impl Admitted {
     }
 
     /// Puts every limit right, and leaves the facts and metrics of the exchange.
-    pub(crate) fn settle(self, cx: &mut Cx<'_>, api: Api, labels: [Label<'_>; 2]) {
+    pub(crate) fn settle(
+        self,
+        cx: &mut Cx<'_>,
+        global: Option<&Global>,
+        api: Api,
+        labels: [Label<'_>; 2],
+    ) {
         let seen = self.reading.end();
         let spent = seen.settled(cx, TokenLimit::NAME, api, &self.known);
         spent.leave_facts(cx);
         count_tokens(cx, labels, &spent);
+        for shared in self.shared {
+            let kept = if spent.keeps { shared.reserved } else { 0 };
+            let used = shared.limit.used(&spent).max(kept);
+            if let Some(global) = global {
+                global.charge(cx, shared.key, used);
+            }
+        }
         for held in self.held {
             held.settle(cx, TokenLimit::NAME, spent.keeps, |limit| {
                 limit.used(&spent)

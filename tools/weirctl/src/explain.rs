@@ -27,6 +27,9 @@ use exchange::Message;
 use host::{Proxy, Side};
 use screen::Screen;
 
+/// The number of a filter's call to a service; it makes one at a time.
+const CALL: u32 = 1;
+
 /// Explains what the filters in `config` do with `request`, and with `answer` if there is one. With
 /// `filter` the configuration is that filter's own.
 ///

@@ -12,7 +12,7 @@ use weir_prices::{Catalogue, Kind, PicoUsd, Price, Rate, Tier};
 
 use super::{BudgetSettings, Config, PriceSettings, Settings, Usd};
 use crate::Cost;
-use crate::budget::Budget;
+use crate::budget::{Budget, SHARED_UNIT};
 use crate::priced::{Listed, Prices};
 
 const DEFAULT_SLOTS: u32 = 4096;
@@ -76,6 +76,10 @@ impl Config {
             cost_in_usage: s.cost_in_usage,
             trailers: s.trailers,
             identity_labels: IdentityLabels::new(s.identity_labels)?,
+            global: s
+                .global
+                .map(|global| global.check(Cost::NAME, SHARED_UNIT))
+                .transpose()?,
             budgets,
             watched_headers,
         })

@@ -59,6 +59,7 @@ impl Config {
             on_store_failure: s.on_store_failure,
             include_usage: s.include_usage.unwrap_or(true),
             models: Models::new(s.models, s.expected_output)?,
+            global: s.global.map(|g| g.check(TokenLimit::NAME, 1)).transpose()?,
             limits,
             watched_headers,
             identity_labels: IdentityLabels::new(s.identity_labels)?,

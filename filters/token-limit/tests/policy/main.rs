@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 mod config;
+mod global;
 mod limits;
 mod odd;
 mod refusals;

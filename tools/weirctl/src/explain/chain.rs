@@ -99,11 +99,14 @@ pub(super) trait Station {
 
 impl<P: Telling> Station for Driver<Traced<P>, Seen> {
     fn request_headers(&mut self, end: bool) -> bool {
-        self.request_headers(end) == Flow::Continue
+        let goes_on = self.request_headers(end) == Flow::Continue;
+        self.called(super::CALL, Ok(&[]));
+        goes_on
     }
 
     fn request_body(&mut self, size: usize) {
         self.request_body(size, true);
+        self.called(super::CALL, Ok(&[]));
     }
 
     fn response_headers(&mut self, end: bool) -> bool {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use weir_policy::{Headers, Level, MemoryStore, Store, UnixNanos};
+use weir_policy::{GrpcCall, Headers, Level, MemoryStore, Store, UnixNanos};
 use weir_wasm_host::{Host, Map, Status};
 
 use super::exchange::{Message, Surroundings};
@@ -37,6 +37,8 @@ pub(super) struct Record {
     /// What the prompt costs, and the most there can be.
     pub(super) price: Option<(String, String)>,
     pub(super) is_foreign: bool,
+    /// The cluster of the service it asked.
+    pub(super) asked: Option<String>,
 }
 
 /// What a request holds of a limit or budget.
@@ -229,6 +231,17 @@ impl Host for Seen {
                 Side::Response => record.response_body = both,
             }
         });
+        Ok(())
+    }
+
+    /// Nobody is asked; the filter goes on as after an answer that objects to nothing.
+    fn call(&self, call: &GrpcCall) -> Result<u32, Status> {
+        let cluster = call.cluster.clone();
+        self.0.note(|record| record.asked = Some(cluster));
+        Ok(super::CALL)
+    }
+
+    fn resume_request(&self) -> Result<(), Status> {
         Ok(())
     }
 

@@ -123,6 +123,10 @@ fn one(plugin: &Plugin<'_>, record: &Record, section: &mut Section<'_>) {
         .map(|share| format!("{} of `{}`", share.reserved, share.name))
         .collect();
     section.lines("reserves", &shares);
+    if let Some(cluster) = &record.asked {
+        let text = format!("cluster `{cluster}` (not here: taken for granted)");
+        section.line("asks", &text);
+    }
     let headers = headers(&record.request_headers, section.screen);
     section.lines("headers", &headers);
     if let Some((before, after)) = &record.request_body {

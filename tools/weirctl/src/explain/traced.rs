@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use weir_policy::{
-    BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, HeadAnswer, Headers, Policy,
-    ResponseAnswer, TooLarge,
+    BodyAnswer, ChunkAnswer, ConfigError, Cx, Ending, Exchange, GrpcStatus, HeadAnswer, Headers,
+    Policy, Reply, ResponseAnswer, TooLarge,
 };
 
 use cost::Cost;
@@ -115,6 +115,10 @@ impl<P: Telling> Exchange for TracedExchange<P> {
         let answer = self.exchange.request_body(cx, body);
         self.tell(cx, true);
         answer
+    }
+
+    fn called(&mut self, cx: &mut Cx<'_>, answer: Result<&[u8], GrpcStatus>) -> Option<Reply> {
+        self.exchange.called(cx, answer)
     }
 
     fn response_headers(
