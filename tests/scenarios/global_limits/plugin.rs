@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rls::Fault;
+use rls::{Fault, RedisServer};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
+use weir_testkit::bootstrap::Bootstrap;
 use weir_testkit::client::{Request, Response};
+use weir_testkit::rig::{Rig, token_limit};
 
 use super::{Global, LIMIT, PROMPT, ask, ask_with, eventually, logged, seconds_of_a_minute, serve};
 
@@ -333,4 +336,76 @@ async fn operators_may_refuse_what_cannot_be_asked_for() {
     assert_eq!(global.running.mock("openai").count(), before);
     assert!(calls(&global, "token-limit", "skipped").await > 0);
     global.running.assert_no_crash();
+}
+
+/// A new configuration takes the place of one that has not reported everything.
+#[tokio::test]
+async fn an_update_forgets_no_charge() {
+    let Some(redis) = RedisServer::find() else {
+        return;
+    };
+    let redis = redis.start().await.expect("Redis");
+    let dir = tempfile::Builder::new().prefix("weir-").tempdir_in("/tmp");
+    let dir = dir.unwrap();
+    let rls = serve(dir.path().join("rls.sock"), &redis).await;
+    let socket = rls.socket().unwrap().clone();
+    let chain = |b: Bootstrap, limit: u64| {
+        let config = json!({
+            "global": {"cluster": "ratelimit", "domain": "weir", "timeout": "10s"},
+            "limits": [{"name": "team-minute", "tokens": limit, "window": "minute", "per": []}],
+        });
+        b.wasm(token_limit(config))
+    };
+    let mut limit = 1_000_000_000;
+    let setup = |b: Bootstrap| chain(b.cluster("ratelimit", &socket, true), limit);
+    let (rig, plain) = Rig::start_dynamic(&["openai"], setup).await;
+    let mut callers = JoinSet::new();
+    let until = Instant::now() + Duration::from_secs(4);
+    for caller in 0..4 {
+        let client = rig.h2();
+        callers.spawn(async move {
+            let mut used = 0;
+            while Instant::now() < until {
+                let answer = client.send(ask(&caller.to_string(), 300)).await.ok();
+                assert_eq!(answer.status, 200, "{answer:#?}");
+                used += 300;
+            }
+            used
+        });
+    }
+    while Instant::now() < until {
+        limit += 1;
+        rig.envoy
+            .update_listener(&chain(plain.clone(), limit))
+            .await;
+        sleep(Duration::from_millis(150)).await;
+    }
+    let used: i64 = callers.join_all().await.into_iter().sum();
+    let calls = || rls.calls().into_iter().flat_map(|call| call.charges);
+    let reported = || -> i64 { calls().map(|charge| charge.hits).sum() };
+    eventually(
+        || reported() == used,
+        || format!("{} of {used} tokens are reported", reported()),
+    )
+    .await;
+
+    // What ends with its listener is reported by a filter that is about to go.
+    let lines = rig.envoy.access_log(1).await.len();
+    let request = ask_with("slow", 300, json!({"stream": true}));
+    let request = request.header("x-mock-event-delay-ms", "50");
+    let streaming = rig.h1().send_streaming(request).await;
+    rig.envoy
+        .update_listener(&chain(plain.clone(), limit + 1))
+        .await;
+    assert!(streaming.finish().await.aborted);
+    let log = rig.envoy.access_log(lines + 1).await;
+    let tokens = log[lines]["total_tokens"].as_str().unwrap();
+    let slow: i64 = tokens.parse().unwrap();
+    assert!(slow > i64::try_from(PROMPT).unwrap(), "{slow}");
+    eventually(
+        || reported() == used + slow,
+        || format!("{} of {} tokens are reported", reported(), used + slow),
+    )
+    .await;
+    rig.envoy.assert_no_crash();
 }
