@@ -296,6 +296,34 @@ async fn a_service_that_hangs_costs_its_timeout_and_soon_nothing() {
     global.running.assert_no_crash();
 }
 
+#[tokio::test]
+async fn a_service_without_redis_is_told_when_it_is_back() {
+    let test = "a_service_without_redis_is_told_when_it_is_back";
+    let Some(mut global) = start(test, 1, within("10s")).await else {
+        return;
+    };
+    let client = global.client(0);
+    global.redis.kill();
+    for status in [200, 200, 200, 429] {
+        assert_eq!(client.send(ask("without", 300)).await.status, status);
+    }
+    let calls = global.rls().calls();
+    assert!(calls.iter().all(|call| call.outcome.is_err()));
+    global.redis.restart().await.unwrap();
+    let taken = || -> i64 {
+        let calls = global
+            .rls()
+            .calls()
+            .into_iter()
+            .filter(|call| call.outcome.is_ok());
+        let charges = calls.flat_map(|call| call.charges);
+        let tokens = charges.filter(|it| it.entries[0].1 == "team-minute");
+        tokens.map(|it| it.hits).sum()
+    };
+    eventually(|| taken() == 900, || taken().to_string()).await;
+    global.running.assert_no_crash();
+}
+
 /// Sends requests until one asks nobody.
 async fn eventually_skipped(global: &Global) {
     for turn in 0..40 {

@@ -6,6 +6,7 @@
 //! and it knows nothing of the traffic.
 
 mod chain;
+mod clusters;
 mod glob;
 mod kubernetes;
 mod labels;

@@ -7,7 +7,7 @@ use crate::finding::Findings;
 use crate::plugin::{Plugin, of_envoy};
 
 use super::settings::texts;
-use super::{labels, models, plugin, routes, settings};
+use super::{clusters, labels, models, plugin, routes, settings};
 
 /// Envoy's default of `per_connection_buffer_limit_bytes`.
 const ENVOY_BUFFER: u64 = 1 << 20;
@@ -60,6 +60,7 @@ pub(super) fn check(document: &Node, findings: &mut Findings) -> usize {
     let filters: Vec<Filter> = all.iter().filter_map(|plugin| plugin.filter).collect();
     if is_bootstrap && !all.is_empty() {
         labels::check(document, &filters, findings);
+        clusters::check(document, &all, findings);
     }
     all.len()
 }
