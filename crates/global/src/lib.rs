@@ -103,7 +103,7 @@ impl Global {
         if descriptors.is_empty() {
             return Ok(false);
         }
-        if !self.breaker.borrow_mut().allows(cx.now) {
+        if !self.breaker.borrow_mut().allows(cx.now()) {
             self.count(cx, "check", "skipped");
             return self.unasked().map(|()| false);
         }
@@ -180,7 +180,7 @@ impl Global {
             }
             Err(status) => {
                 // A line for each failure would be one for each request.
-                if breaker.failed(cx.now) {
+                if breaker.failed(cx.now()) {
                     let what = match status {
                         Some(status) => format!("fails with gRPC status {status}"),
                         None => "answers what cannot be read".to_owned(),
@@ -212,7 +212,7 @@ impl Background for Global {
     /// Reports what was used since the last time.
     fn tick(&self, cx: &mut Cx<'_>) {
         let mut pending = self.pending.borrow_mut();
-        if pending.idle(self.unit) || !self.breaker.borrow_mut().allows(cx.now) {
+        if pending.idle(self.unit) || !self.breaker.borrow_mut().allows(cx.now()) {
             return;
         }
         let report = pending.take(self.unit).iter();

@@ -43,7 +43,7 @@ pub fn reserve<L: Clone>(
     name: impl Fn(&L) -> &str,
 ) -> Result<Held<L>, Limited<L>> {
     let (limits, charges): (Vec<_>, Vec<_>) = limits.into_iter().unzip();
-    let reservation = match weir_limits::reserve(cx.store, &charges, cx.now) {
+    let reservation = match weir_limits::reserve(cx.store, &charges, cx.now()) {
         Ok(reservation) => reservation,
         Err(Refusal::Store(error)) => {
             let labels = [("filter", filter), ("call", "reserve")];
@@ -123,7 +123,7 @@ impl<L> Held<L> {
             let kept = reserved.get(at).copied().filter(|_| keeps);
             used.max(kept.unwrap_or(0))
         };
-        let settled = reservation.settle(cx.store, cx.now, used);
+        let settled = reservation.settle(cx.store, cx.now(), used);
         if settled.conflicts > 0 {
             let labels = [("filter", filter)];
             cx.effects

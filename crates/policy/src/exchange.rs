@@ -1,5 +1,7 @@
 //! The five steps of an exchange and their answers.
 
+use std::cell::Cell;
+
 use crate::{ConfigError, Effects, GrpcStatus, Headers, Store, UnixNanos};
 
 /// A configured policy: what one plugin of Envoy's configuration runs on.
@@ -76,8 +78,8 @@ pub trait Exchange: Sized {
 
 /// What a step is given beside its bytes.
 pub struct Cx<'a> {
-    /// The time of this step.
-    pub now: UnixNanos,
+    clock: &'a dyn Clock,
+    now: Cell<Option<UnixNanos>>,
     /// A number that is different for every exchange and not to be foreseen by a client.
     pub random: u64,
     /// Envoy's attributes of this exchange.
@@ -86,6 +88,49 @@ pub struct Cx<'a> {
     pub store: &'a dyn Store,
     /// What is to be done beside the answer.
     pub effects: &'a mut Effects,
+}
+
+impl<'a> Cx<'a> {
+    /// The surroundings of one step.
+    pub fn new(
+        clock: &'a dyn Clock,
+        random: u64,
+        attributes: &'a dyn Attributes,
+        store: &'a dyn Store,
+        effects: &'a mut Effects,
+    ) -> Self {
+        Self {
+            clock,
+            now: Cell::new(None),
+            random,
+            attributes,
+            store,
+            effects,
+        }
+    }
+
+    /// The time of this step. The host is asked once, and only by who wants to know.
+    pub fn now(&self) -> UnixNanos {
+        if let Some(now) = self.now.get() {
+            return now;
+        }
+        let now = self.clock.now();
+        self.now.set(Some(now));
+        now
+    }
+}
+
+/// A clock.
+pub trait Clock {
+    /// The time.
+    fn now(&self) -> UnixNanos;
+}
+
+/// One that stands still.
+impl Clock for UnixNanos {
+    fn now(&self) -> UnixNanos {
+        *self
+    }
 }
 
 /// Look-ups in what the proxy knows of an exchange (Envoy's attributes: `source`, `metadata`, …).

@@ -24,8 +24,8 @@ mod store;
 pub use config::ConfigError;
 pub use effects::{Effect, Effects, GrpcCall, GrpcStatus, Label, Level};
 pub use exchange::{
-    Attributes, Background, BodyAnswer, ChunkAnswer, Cx, Ending, Exchange, HeadAnswer, Policy,
-    Reply, ResponseAnswer, TooLarge,
+    Attributes, Background, BodyAnswer, ChunkAnswer, Clock, Cx, Ending, Exchange, HeadAnswer,
+    Policy, Reply, ResponseAnswer, TooLarge,
 };
 pub use glob::{Glob, Globs};
 pub use headers::Headers;

@@ -17,8 +17,8 @@ use std::rc::Rc;
 
 use weir_policy::names::metric;
 use weir_policy::{
-    Attributes, BodyAnswer, ChunkAnswer, Cx, Effect, Effects, Ending, Exchange, GrpcStatus,
-    HeadAnswer, Level, Policy, Reply, ResponseAnswer, TooLarge,
+    Attributes, BodyAnswer, ChunkAnswer, Clock, Cx, Effect, Effects, Ending, Exchange, GrpcStatus,
+    HeadAnswer, Level, Policy, Reply, ResponseAnswer, TooLarge, UnixNanos,
 };
 
 use crate::facts::Facts;
@@ -92,18 +92,24 @@ impl<H: Host> Attributes for Properties<'_, H> {
     }
 }
 
+impl<H: Host> Clock for Properties<'_, H> {
+    fn now(&self) -> UnixNanos {
+        self.host.now()
+    }
+}
+
 fn cx<'a, H: Host>(
     attributes: &'a Properties<'a, H>,
     random: u64,
     effects: &'a mut Effects,
 ) -> Cx<'a> {
-    Cx {
-        now: attributes.host.now(),
+    Cx::new(
+        attributes,
         random,
         attributes,
-        store: attributes.host.store(),
+        attributes.host.store(),
         effects,
-    }
+    )
 }
 
 impl<P: Policy, H: Host> Driver<P, H> {

@@ -118,13 +118,14 @@ fn outside(step: impl FnOnce(&mut Cx<'_>)) -> Option<Result<u32, Status>> {
         }
     }
     let mut effects = Effects::default();
-    step(&mut Cx {
-        now: Proxy.now(),
-        random: Proxy.random(),
-        attributes: &Nowhere,
-        store: Proxy.store(),
-        effects: &mut effects,
-    });
+    let (now, random) = (Proxy.now(), Proxy.random());
+    step(&mut Cx::new(
+        &now,
+        random,
+        &Nowhere,
+        Proxy.store(),
+        &mut effects,
+    ));
     let mut called = None;
     for effect in effects.drain() {
         match effect {

@@ -120,7 +120,7 @@ impl Default for Outcome {
 
 impl Exchange for Routing {
     fn request_headers(&mut self, cx: &mut Cx<'_>, headers: &Headers) -> HeadAnswer {
-        self.began = cx.now;
+        self.began = cx.now();
         let config = Rc::clone(&self.config);
         strip(&config, headers, cx);
         let path = String::from_utf8_lossy(headers.get(":path").unwrap_or_default()).into_owned();
@@ -249,7 +249,7 @@ impl Exchange for Routing {
         cx.effects.observe(
             metric::DURATION_MS,
             &[("filter", ModelRouter::NAME), ("model", model)],
-            cx.now.millis_since(self.began),
+            cx.now().millis_since(self.began),
         );
     }
 }
@@ -260,7 +260,7 @@ impl Routing {
         if std::mem::replace(&mut self.answering, true) {
             return;
         }
-        let ttft = cx.now.millis_since(self.began);
+        let ttft = cx.now().millis_since(self.began);
         cx.effects.fact(fact::TTFT_MS, ttft.to_string());
         let model = self.outcome.model.as_deref().unwrap_or(OTHER);
         let labels = [("filter", ModelRouter::NAME), ("model", model)];

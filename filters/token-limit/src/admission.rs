@@ -45,12 +45,12 @@ impl Admitted {
     /// Tells the caller where it stands, in the headers of the answer.
     pub(crate) fn tell_standings(&self, cx: &mut Cx<'_>, dialect: Dialect) {
         // What was left then is not known any better now, but when it will be there again is.
-        let elapsed_ms = cx.now.millis_since(self.at);
+        let elapsed_ms = cx.now().millis_since(self.at);
         let mut standings = self.standings.clone();
         for (_, standing) in &mut standings {
             standing.reset_ms = standing.reset_ms.saturating_sub(elapsed_ms);
         }
-        for (name, value) in headers(dialect, &standings, cx.now.millis()) {
+        for (name, value) in headers(dialect, &standings, cx.now().millis()) {
             cx.effects.set_response_header(&name, value);
         }
     }
@@ -207,7 +207,7 @@ impl Metering {
             },
             held,
             standings,
-            at: cx.now,
+            at: cx.now(),
             reading,
             shared,
         });

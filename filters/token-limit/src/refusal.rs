@@ -49,7 +49,7 @@ impl NoRoom<'_> {
             ),
         };
         let mut reply = refused.reply(TokenLimit::NAME, cx, dialect);
-        let now_ms = cx.now.millis();
+        let now_ms = cx.now().millis();
         reply.headers.extend(headers(dialect, standings, now_ms));
         let mut header = |name: &str, value: String| reply.headers.push((name.to_owned(), value));
         if let Some(ms) = self.retry_ms {

@@ -71,11 +71,11 @@ impl Policy for Probe {
 
 fn touch(cx: &Cx<'_>, owner: &str) -> String {
     let table = SlotTable::<8>::new("probe", SLOTS);
-    let done = table.update(cx.store, Owner::new([owner]), cx.now.millis(), |state| {
+    let done = table.update(cx.store, Owner::new([owner]), cx.now().millis(), |state| {
         let count = state.map_or(0, |bytes| u64::from_le_bytes(*bytes)) + 1;
         SlotAnswer::Store {
             state: count.to_le_bytes(),
-            expires_ms: cx.now.millis() + TTL_MS,
+            expires_ms: cx.now().millis() + TTL_MS,
             value: count,
         }
     });

@@ -83,13 +83,9 @@ fn background(
         }
     }
     let mut effects = Effects::default();
-    let mut cx = Cx {
-        now: UnixNanos((bench.play.at_ms + after) * 1_000_000),
-        random: 4,
-        attributes: &Nothing,
-        store: &*bench.play.store,
-        effects: &mut effects,
-    };
+    let now = UnixNanos((bench.play.at_ms + after) * 1_000_000);
+    let store = &*bench.play.store;
+    let mut cx = Cx::new(&now, 4, &Nothing, store, &mut effects);
     step(bench.filter.background().unwrap(), &mut cx);
     effects.drain().find_map(|effect| match effect {
         Effect::Call(call) => Some(descriptors(&call.message)),
