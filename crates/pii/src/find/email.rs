@@ -2,6 +2,7 @@
 
 use crate::{
     bytes::{Bytes, class},
+    lists::Among,
     scan::Scan,
 };
 
@@ -15,12 +16,12 @@ const LOCAL: usize = 64;
 const HOST: usize = 253;
 
 /// Last labels that are files, units and packages rather than hosts.
-const NO_HOSTS: &[&str] = &[
+static NO_HOSTS: Among = Among::new(&[
     "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "js", "jsx", "ts", "tsx", "mjs", "css",
     "scss", "html", "htm", "json", "xml", "yaml", "yml", "toml", "txt", "csv", "pdf", "py", "rb",
     "java", "kt", "service", "socket", "target", "timer", "mount", "slice", "exe", "dll", "lock",
     "conf", "log", "tgz", "gz", "whl", "jar", "so", "scope", "path",
-];
+]);
 
 /// Words before `@` that make it something else.
 const NO_PEOPLE: &[&str] = &["git", "hg", "svn", "this", "super", "return"];
@@ -209,11 +210,7 @@ fn top_level(label: &[u8]) -> bool {
     let encoded = label
         .get(..4)
         .is_some_and(|head| head.eq_ignore_ascii_case(b"xn--"));
-    label.len() >= 2
-        && (letters || encoded)
-        && !NO_HOSTS
-            .iter()
-            .any(|word| label.eq_ignore_ascii_case(word.as_bytes()))
+    label.len() >= 2 && (letters || encoded) && !NO_HOSTS.has(label)
 }
 
 /// Looks at something that stands for `@` or for a dot.
