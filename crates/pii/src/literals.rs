@@ -27,7 +27,15 @@ pub(crate) struct Literals {
     /// For each of them, where its literals end in the list below.
     ends: Vec<u32>,
     /// The literals of the beginnings in their order, short ones first.
-    by_beginning: Vec<u16>,
+    by_beginning: Vec<Begins>,
+}
+
+/// A literal, and the byte after its beginning as a small letter: it tells most of those that
+/// begin alike apart.
+#[derive(Clone, Copy)]
+struct Begins {
+    literal: u16,
+    next: Option<u8>,
 }
 
 /// A literal and where it stands.
@@ -63,7 +71,14 @@ impl Literals {
         let (mut ends, mut by_beginning) = (Vec::new(), Vec::new());
         for (key, mut of_key) in of_keys {
             of_key.sort_by_key(|&at| literals.get(usize::from(at)).map(String::len));
-            by_beginning.append(&mut of_key);
+            by_beginning.extend(of_key.iter().map(|&literal| {
+                let bytes = literals.get(usize::from(literal)).map(String::as_bytes);
+                let next = bytes.and_then(|bytes| bytes.get(FIRST));
+                Begins {
+                    literal,
+                    next: next.map(u8::to_ascii_lowercase),
+                }
+            }));
             ends.push(u32::try_from(by_beginning.len()).unwrap_or(u32::MAX));
             if let Some(word) = beginnings.get_mut(key >> 6) {
                 *word |= 1 << (key & 63);
@@ -134,7 +149,12 @@ impl Literals {
         let from = place.checked_sub(1).map_or(0, end_of);
         let rest = text.get(start..).unwrap_or_default();
         let of_key = self.by_beginning.get(from..end_of(place));
-        for literal in of_key.unwrap_or_default().iter().copied().map(usize::from) {
+        let next = rest.get(FIRST).map(u8::to_ascii_lowercase);
+        for begins in of_key.unwrap_or_default() {
+            if begins.next.is_some() && begins.next != next {
+                continue;
+            }
+            let literal = usize::from(begins.literal);
             let small = self.literals.get(literal).map_or(&[][..], |small| small);
             let Some(here) = rest.get(..small.len()) else {
                 // The others are no shorter.

@@ -226,6 +226,9 @@ fn unquoted(text: Bytes<'_>, from: usize) -> usize {
     let rest = text.slice(from, from + 1024);
     let mut len = rest.len();
     for (at, &byte) in rest.iter().enumerate() {
+        if !crate::bytes::is(byte, class::STOP) {
+            continue;
+        }
         let next = rest.get(at + 1).copied().unwrap_or(b' ');
         let ends = byte.is_ascii_whitespace()
             || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b'|' | 0)
