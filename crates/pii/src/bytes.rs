@@ -19,6 +19,8 @@ pub(crate) mod class {
     /// Everything from 0x80 on: part of a character that is not ASCII.
     pub(crate) const BEYOND: u16 = 4096;
     pub(crate) const SPACE: u16 = 8192;
+    /// What may end a value that stands without quotes, or begin a sign that does.
+    pub(crate) const STOP: u16 = 16384;
 
     pub(crate) const LETTER: u16 = UPPER | LOWER;
     pub(crate) const ALNUM: u16 = LETTER | DIGIT;
@@ -56,7 +58,11 @@ const fn classes() -> [u16; 256] {
             b'=' => class::EQUALS,
             b'%' => class::PERCENT,
             b'~' => class::TILDE,
-            b' ' | b'\t' | b'\r' | b'\n' => class::SPACE,
+            b' ' | b'\t' | b'\r' | b'\n' => class::SPACE | class::STOP,
+            b'"' | b'\'' | b'`' | b'<' | b'>' | b'|' | b',' | b';' | b'&' | b'\\' | 0 | 0xc => {
+                class::STOP
+            }
+            0xe3 | 0xef => class::BEYOND | class::STOP,
             0x80.. => class::BEYOND,
             _ => 0,
         };

@@ -70,6 +70,8 @@ pub(crate) struct Shapes {
 pub(crate) struct Shape {
     pub(crate) row: usize,
     pub(crate) pattern: &'static [u8],
+    /// What stands in the pattern after its first word, if anything.
+    pub(crate) then: Option<u8>,
     /// Whether it counts only beside a context word.
     pub(crate) needs_context: bool,
     pub(crate) check: fn(&[u8]) -> bool,
@@ -86,6 +88,7 @@ impl Shapes {
         let shape = Shape {
             row,
             pattern: pattern.as_bytes(),
+            then: pattern.as_bytes().get(first.len()).copied(),
             needs_context,
             check,
         };

@@ -27,6 +27,7 @@ mod check;
 mod custom;
 mod find;
 mod fold;
+mod lists;
 mod literals;
 mod near;
 mod placeholder;

@@ -6,7 +6,6 @@
 use crate::{
     bytes::{Bytes, class},
     literals::Literals,
-    settings::SettingError,
 };
 
 /// How far before a value a word may stand, in bytes.
@@ -171,7 +170,7 @@ struct Meaning {
 
 impl Words {
     /// Of each detector the words for it and against it; the bit of a detector is its place.
-    pub(crate) fn new(of: &[(Vec<String>, &'static [&'static str])]) -> Result<Self, SettingError> {
+    pub(crate) fn new(of: &[(Vec<String>, &'static [&'static str])]) -> Self {
         let mut words: std::collections::BTreeMap<&str, (u128, u128)> = HARMLESS
             .iter()
             .map(|&word| (word, (0, u128::MAX)))
@@ -201,8 +200,10 @@ impl Words {
                 });
             }
         }
-        let finder = Literals::new(&literals).map_err(SettingError::literals)?;
-        Ok(Self { finder, meanings })
+        Self {
+            finder: Literals::new(&literals),
+            meanings,
+        }
     }
 
     pub(crate) fn memory_usage(&self) -> usize {
@@ -282,8 +283,8 @@ impl Words {
         let again = seen.to.saturating_sub(LONGEST_WORD).max(seen.from);
         let to = (to + AFTER).min(text.len());
         self.finder.find_all(text.slice(again, to), |hit| {
-            let (start, end) = (again + hit.start(), again + hit.end());
-            let word = hit.pattern().as_usize();
+            let (start, end) = (again + hit.start, again + hit.end);
+            let word = hit.literal;
             let short = self.meanings.get(word).is_some_and(|word| word.short);
             if end > seen.to && bounded(text, start, end, short) {
                 seen.hits.push(Hit { start, end, word });
@@ -298,10 +299,10 @@ impl Words {
         let hint = Bytes(hint.slice(hint.len().saturating_sub(LONGEST_HINT), hint.len()));
         let mut seen = Seen::default();
         self.finder.find_all(hint.0, |hit| {
-            let word = hit.pattern().as_usize();
+            let word = hit.literal;
             let short = self.meanings.get(word).is_some_and(|word| word.short);
-            let (start, end) = (hit.start(), hint.len() - hit.end());
-            if bounded(hint, start, hit.end(), short) {
+            let (start, end) = (hit.start, hint.len() - hit.end);
+            if bounded(hint, start, hit.end, short) {
                 seen.hint.push(Hit { start, end, word });
             }
         });

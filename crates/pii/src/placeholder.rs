@@ -229,16 +229,18 @@ impl Placeholders {
         if self.values.max(self.noted.len()) >= Self::MAX {
             return format!("[{}]", mark.name);
         }
-        let placeholder: Rc<str> = match &mark.naming {
+        let written = match &mark.naming {
             Naming::Numbered => known.number(&mark.name, "", &self.noted),
             Naming::LastFour => known.number(&mark.name, &last_four(normalised), &self.noted),
             Naming::Hashed(key) => {
                 let hash = key.hash(&mark.name, normalised);
-                let placeholder = unclashing(&mark.name, &hash, &self.hashed);
-                self.hashed.insert(Rc::clone(&placeholder));
-                placeholder
+                unclashing(&mark.name, &hash, &self.hashed)
             }
         };
+        let placeholder: Rc<str> = written.as_str().into();
+        if matches!(mark.naming, Naming::Hashed(_)) {
+            self.hashed.insert(Rc::clone(&placeholder));
+        }
         let normalised: Rc<str> = normalised.into();
         let live = || Live {
             placeholder: Rc::clone(&placeholder),
@@ -254,7 +256,6 @@ impl Placeholders {
             Restore::Never => {}
         }
         self.values += 1;
-        let written = placeholder.to_string();
         known.placeholders.insert(normalised, placeholder);
         written
     }
@@ -281,19 +282,22 @@ impl Placeholders {
 
 impl Type {
     /// The next numbered placeholder that is not in the request already.
-    fn number(&mut self, name: &str, last_four: &str, noted: &BTreeSet<Box<str>>) -> Rc<str> {
+    fn number(&mut self, name: &str, last_four: &str, noted: &BTreeSet<Box<str>>) -> String {
         loop {
             self.last += 1;
-            let inside = format!("{name}_{}{last_four}", self.last);
-            if !noted.contains(inside.as_str()) {
-                return format!("[{inside}]").into();
+            let number = self.last.to_string();
+            // Formatting would cost more than all the rest of it.
+            let placeholder = ["[", name, "_", &number, last_four, "]"].concat();
+            let inside = placeholder.get(1..placeholder.len() - 1);
+            if noted.is_empty() || inside.is_none_or(|inside| !noted.contains(inside)) {
+                return placeholder;
             }
         }
     }
 }
 
 /// The shortest placeholder with this hash that no other value has.
-fn unclashing(name: &str, hash: &str, taken: &BTreeSet<Rc<str>>) -> Rc<str> {
+fn unclashing(name: &str, hash: &str, taken: &BTreeSet<Rc<str>>) -> String {
     let mut placeholder = format!("[{name}_{hash}]");
     for chars in HASH_CHARS..hash.len() {
         let shorter = format!("[{name}_{}]", hash.get(..chars).unwrap_or(hash));
@@ -302,7 +306,7 @@ fn unclashing(name: &str, hash: &str, taken: &BTreeSet<Rc<str>>) -> Rc<str> {
             break;
         }
     }
-    placeholder.into()
+    placeholder
 }
 
 /// `_` and the last four letters or digits; nothing where they would be half of the value.

@@ -54,11 +54,12 @@ fn better(new: &Candidate, old: &Candidate) -> bool {
 pub(crate) fn normal(normal: Normal, raw: &str) -> String {
     match normal {
         Normal::Exact => raw.to_owned(),
-        Normal::Compact => raw
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|c| c.to_ascii_uppercase())
-            .collect(),
+        Normal::Compact => {
+            let mut compact = String::with_capacity(raw.len());
+            let known = raw.bytes().filter(u8::is_ascii_alphanumeric);
+            compact.extend(known.map(|byte| char::from(byte.to_ascii_uppercase())));
+            compact
+        }
         Normal::Email => email(raw),
         Normal::Phone => phone(raw),
         Normal::Ip if !raw.contains(':') => raw.to_owned(),

@@ -15,6 +15,7 @@
 
 mod escape;
 
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::mem;
 use std::ops::ControlFlow;
@@ -103,26 +104,52 @@ pub struct Restorer {
     /// What the request brought.
     brought: Types,
     left: Left,
-    /// In the order of their folded bytes, as is the next.
-    always: Vec<Live>,
-    content_only: Vec<Live>,
+    always: Lives,
+    content_only: Lives,
+}
+
+/// Live placeholders, put in the order of their folded bytes once one is looked for: in most
+/// answers there is none.
+struct Lives {
+    count: usize,
+    unsorted: RefCell<Vec<Live>>,
+    sorted: OnceCell<Vec<Live>>,
+}
+
+impl Lives {
+    fn new(lives: Vec<Live>) -> Self {
+        Self {
+            count: lives.len(),
+            unsorted: RefCell::new(lives),
+            sorted: OnceCell::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn sorted(&self) -> &[Live] {
+        self.sorted.get_or_init(|| {
+            let mut lives = self.unsorted.take();
+            lives.sort_unstable_by(|a, b| a.folded().cmp(b.folded()));
+            lives
+        })
+    }
 }
 
 impl Restorer {
     pub(crate) fn new(
         brought: Types,
         left: Left,
-        mut always: Vec<Live>,
-        mut content_only: Vec<Live>,
+        always: Vec<Live>,
+        content_only: Vec<Live>,
     ) -> Self {
-        for list in [&mut always, &mut content_only] {
-            list.sort_unstable_by(|a, b| a.folded().cmp(b.folded()));
-        }
         Self {
             brought,
             left,
-            always,
-            content_only,
+            always: Lives::new(always),
+            content_only: Lives::new(content_only),
         }
     }
 
@@ -178,20 +205,8 @@ impl Restorer {
     /// Writes everything up to the end of the last placeholder.
     fn scan(&self, channel: Channel, raw: &[u8], room: &mut usize, out: &mut Vec<u8>) -> Scanned {
         let levels = channel.depth.levels();
-        let start = Candidate {
-            fold: Fold::default(),
-            length: 1,
-            live: [
-                &self.always,
-                if channel.content {
-                    &self.content_only
-                } else {
-                    &[]
-                },
-            ],
-        };
         let (mut at, mut done, end) = (0, 0, raw.len());
-        if start.is_dead() {
+        if self.always.is_empty() && (!channel.content || self.content_only.is_empty()) {
             return Scanned { done, free: end };
         }
         let free = loop {
@@ -211,7 +226,19 @@ impl Restorer {
             };
             at = open + length;
             let inside = raw.get(at..).unwrap_or_default();
-            match start.clone().read(inside, levels) {
+            let live = [
+                self.always.sorted(),
+                match channel.content {
+                    true => self.content_only.sorted(),
+                    false => &[],
+                },
+            ];
+            let start = Candidate {
+                fold: Fold::default(),
+                length: 1,
+                live,
+            };
+            match start.read(inside, levels) {
                 Read::Placeholder(live, length) => {
                     at += length;
                     let replaced = at - open;

@@ -118,9 +118,9 @@ impl Scanner {
         let own = OperatorsOwn::new(settings, &mut words)?;
         Ok(Self {
             rows,
-            literals: Literals::new(&literals).map_err(SettingError::literals)?,
+            literals: Literals::new(&literals),
             leads,
-            words: Words::new(&words)?,
+            words: Words::new(&words),
             shapes,
             own,
             allowed: Allowed::new(settings)?,
@@ -198,7 +198,7 @@ impl Scanner {
     pub(crate) fn heeds(&self, heading: &str) -> bool {
         let mut labelled = false;
         self.literals.find_all(heading.as_bytes(), |hit| {
-            let lead = self.leads.get(hit.pattern().as_usize());
+            let lead = self.leads.get(hit.literal);
             labelled |= matches!(lead, Some(Lead::Label(..)));
         });
         labelled || self.words.hint(Some(heading)).any()
@@ -250,22 +250,21 @@ impl<'a> Scan<'a> {
         if let Some(hint) = self.hint {
             let bytes = Bytes(hint.as_bytes());
             scanner.literals.find_all(hint.as_bytes(), |hit| {
-                if let Some(&Lead::Label(row, value)) = scanner.leads.get(hit.pattern().as_usize())
-                {
-                    find::label::hint(self, row, value, bytes, hit.start(), hit.end());
+                if let Some(&Lead::Label(row, value)) = scanner.leads.get(hit.literal) {
+                    find::label::hint(self, row, value, bytes, hit.start, hit.end);
                 }
             });
         }
-        scanner.literals.find_all(self.text.0, |hit| {
-            match scanner.leads.get(hit.pattern().as_usize()) {
-                Some(&Lead::Form(row, form)) => find::secret::form(self, row, form, hit.start()),
+        scanner
+            .literals
+            .find_all(self.text.0, |hit| match scanner.leads.get(hit.literal) {
+                Some(&Lead::Form(row, form)) => find::secret::form(self, row, form, hit.start),
                 Some(&Lead::Label(row, value)) => {
-                    find::label::label(self, row, value, hit.start(), hit.end());
+                    find::label::label(self, row, value, hit.start, hit.end);
                 }
-                Some(&Lead::Own(row, own)) => find::own(self, row, own, hit.start(), hit.end()),
+                Some(&Lead::Own(row, own)) => find::own(self, row, own, hit.start, hit.end),
                 None => {}
-            }
-        });
+            });
     }
 
     /// What the words around the value say of this row's finding there.

@@ -141,8 +141,11 @@ impl<'r> Redactor<'r> {
         }
         let (mark, value) = (&treatment.mark, &finding.value);
         let placeholder = self.placeholders.of(mark, value, original);
-        self.edits
-            .push(Edit::new(span, format!("{quote}{placeholder}{quote}")));
+        let with = match quote {
+            "" => placeholder,
+            _ => format!("{quote}{placeholder}{quote}"),
+        };
+        self.edits.push(Edit::new(span, with));
     }
 
     /// A thought is signed by the provider, and it never saw a value that is masked elsewhere in

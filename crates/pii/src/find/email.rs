@@ -2,6 +2,7 @@
 
 use crate::{
     bytes::{Bytes, class},
+    lists::Among,
     scan::Scan,
 };
 
@@ -15,12 +16,12 @@ const LOCAL: usize = 64;
 const HOST: usize = 253;
 
 /// Last labels that are files, units and packages rather than hosts.
-const NO_HOSTS: &[&str] = &[
+static NO_HOSTS: Among = Among::new(&[
     "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "js", "jsx", "ts", "tsx", "mjs", "css",
     "scss", "html", "htm", "json", "xml", "yaml", "yml", "toml", "txt", "csv", "pdf", "py", "rb",
     "java", "kt", "service", "socket", "target", "timer", "mount", "slice", "exe", "dll", "lock",
     "conf", "log", "tgz", "gz", "whl", "jar", "so", "scope", "path",
-];
+]);
 
 /// Words before `@` that make it something else.
 const NO_PEOPLE: &[&str] = &["git", "hg", "svn", "this", "super", "return"];
@@ -209,22 +210,17 @@ fn top_level(label: &[u8]) -> bool {
     let encoded = label
         .get(..4)
         .is_some_and(|head| head.eq_ignore_ascii_case(b"xn--"));
-    label.len() >= 2
-        && (letters || encoded)
-        && !NO_HOSTS
-            .iter()
-            .any(|word| label.eq_ignore_ascii_case(word.as_bytes()))
+    label.len() >= 2 && (letters || encoded) && !NO_HOSTS.has(label)
 }
 
 /// Looks at something that stands for `@` or for a dot.
 pub(crate) fn obfuscated(scan: &mut Scan<'_>, row: usize, start: usize, end: usize) {
     let text = scan.text;
     let (mut left, mut right) = (start, end);
-    if text
-        .slice(start, end)
-        .to_ascii_lowercase()
-        .windows(3)
-        .any(|three| three == b"dot")
+    let three = text.slice(start, end).windows(3);
+    if three
+        .into_iter()
+        .any(|three| three.eq_ignore_ascii_case(b"dot"))
     {
         // `jane at example dot org`: back over the host's first label to the ` at `.
         let label_end = if text.before(start) == b' ' {
@@ -238,6 +234,10 @@ pub(crate) fn obfuscated(scan: &mut Scan<'_>, row: usize, start: usize, end: usi
             return;
         }
     }
+    // The host is looked at first: it ends at once where there is none.
+    let Some(end) = spelt_host(text, right + usize::from(text.at(right) == b' ')) else {
+        return;
+    };
     let gap = usize::from(text.before(left) == b' ');
     let Some(mut begin) = local(text, left - gap) else {
         return;
@@ -251,19 +251,22 @@ pub(crate) fn obfuscated(scan: &mut Scan<'_>, row: usize, start: usize, end: usi
             break;
         }
     }
-    right += usize::from(text.at(right) == b' ');
-    let mut label = right;
+    scan.found(row, begin, end);
+}
+
+/// Where a host ends that begins at `label`, its dots maybe spelt out.
+fn spelt_host(text: Bytes<'_>, mut label: usize) -> Option<usize> {
     for labels in 0..8 {
         let end = text.run(label, class::ALNUM | class::DASH, 63);
         match dot(text, end) {
             Some(next) if end > label && text.is(next, class::ALNUM) => label = next,
             _ if labels > 0 && end - label < 14 && top_level(text.slice(label, end)) => {
-                scan.found(row, begin, end);
-                return;
+                return Some(end);
             }
-            _ => return,
+            _ => return None,
         }
     }
+    None
 }
 
 /// What follows a dot, however it is written.

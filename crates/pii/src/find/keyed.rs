@@ -6,6 +6,7 @@
 use crate::{
     bytes::{Bytes, class},
     find::{secret, url},
+    lists::{Among, Within},
     scan::Scan,
     table::Value,
 };
@@ -15,17 +16,17 @@ const NESTED: usize = 4;
 
 /// What follows the name of a secret when it is not the secret itself: `token_type`.
 #[rustfmt::skip]
-const ABOUT: &[&str] = &[
+static ABOUT: Within = Within::new(&[
     "hash", "type", "url", "uri", "path", "file", "count", "limit", "len", "expir", "policy",
     "reset", "field", "header", "hint", "ttl", "usage", "budget", "izer", "ized", "ization",
     "manager", "name", "version", "prefix", "regex", "pattern", "format", "required",
     "enabled", "min", "max", "strength", "label", "_at", "_on", "_in", "alg", "size",
     "rotation", "age", "store", "ref", "provider", "input", "class", "endpoint", "lifetime",
-];
+]);
 
 /// Values that are words about a secret.
 #[rustfmt::skip]
-const WORDS: &[&str] = &[
+static WORDS: Among = Among::new(&[
     "password", "passwort", "kennwort", "contraseña", "senha", "secret", "token", "bearer",
     "basic", "string", "null", "none", "nil", "true", "false", "undefined", "required",
     "optional", "invalid", "incorrect", "expired", "missing", "empty", "wrong", "hidden",
@@ -38,19 +39,14 @@ const WORDS: &[&str] = &[
     "bcrypt", "argon2", "hs256", "rs256", "test", "wrongpassword", "mypassword",
     "yourpassword", "passw0rd!example", "[redacted]", "(none)", "utf-8", "oauth2", "base64",
     "hunter", "self",
-];
+]);
+
+/// What stands in values that say where the secret is.
+static ELSEWHERE: Within = Within::new(&["env.", "env[", "arn:", "_env"]);
 
 /// Whether a name goes on in a way that makes it something about a secret.
 pub(super) fn about(suffix: &[u8]) -> bool {
-    let suffix = suffix
-        .get(..suffix.len().min(24))
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    ABOUT.iter().any(|word| {
-        suffix
-            .windows(word.len())
-            .any(|part| part == word.as_bytes())
-    })
+    ABOUT.is_in(suffix.get(..suffix.len().min(24)).unwrap_or_default())
 }
 
 /// Whether this is a number of tokens.
@@ -172,13 +168,11 @@ impl Gap {
             " is ", " was ", " to ", " ist ", " lautet ", " es ", " est ", " = ", " as ", "是",
             "为", "は",
         ];
-        let phrase = Bytes(text.slice(at.saturating_sub(1), line));
-        let said = says
-            .iter()
-            .filter_map(|word| {
-                find_last(phrase.0, word.as_bytes()).map(|found| (found, word.len()))
-            })
-            .max();
+        let said = || {
+            let phrase = text.slice(at.saturating_sub(1), line);
+            let last = |word: &&str| Some((find_last(phrase, word.as_bytes())?, word.len()));
+            says.iter().filter_map(last).max()
+        };
         let operator = |at: usize| match (text.at(at), text.at(at + 1)) {
             (b':', b'=') | (b'=', b'>' | b'=') | (b'-', b'>') | (b':', b':') => Some(2),
             // The end of a tag, not of a placeholder.
@@ -193,7 +187,7 @@ impl Gap {
         };
         let (mut end, sign, space) = if let Some(len) = operator(line) {
             (line + len, true, false)
-        } else if let Some((found, len)) = said {
+        } else if let Some((found, len)) = said() {
             (at.saturating_sub(1) + found + len, false, false)
         } else if at > start && (dashed || text.at(at - 1) == b' ') {
             (at, dashed, !dashed)
@@ -232,6 +226,9 @@ fn unquoted(text: Bytes<'_>, from: usize) -> usize {
     let rest = text.slice(from, from + 1024);
     let mut len = rest.len();
     for (at, &byte) in rest.iter().enumerate() {
+        if !crate::bytes::is(byte, class::STOP) {
+            continue;
+        }
         let next = rest.get(at + 1).copied().unwrap_or(b' ');
         let ends = byte.is_ascii_whitespace()
             || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b'|' | 0)
@@ -268,18 +265,13 @@ fn field(rest: &[u8], at: usize) -> bool {
 /// Whether someone or something chose this to be secret. `long`: nothing but a word or a space
 /// stands between it and its name.
 pub(super) fn secret_value(value: Value, secret: &[u8], quoted: bool, long: bool) -> bool {
-    let count = |classes| {
-        secret
-            .iter()
-            .filter(|&&byte| crate::bytes::is(byte, classes))
-            .count()
-    };
-    let (digits, small, capitals) = (
-        count(class::DIGIT),
-        count(class::LOWER),
-        count(class::UPPER),
-    );
-    let beyond = count(class::BEYOND);
+    let (mut digits, mut small, mut capitals, mut beyond) = (0, 0, 0, 0);
+    for &byte in secret {
+        digits += usize::from(byte.is_ascii_digit());
+        small += usize::from(byte.is_ascii_lowercase());
+        capitals += usize::from(byte.is_ascii_uppercase());
+        beyond += usize::from(!byte.is_ascii());
+    }
     let signs = secret.len() - digits - small - capitals - beyond;
     let kinds = [digits, small, capitals, signs]
         .iter()
@@ -361,9 +353,7 @@ fn dated(secret: &[u8]) -> bool {
 
 /// Whether a value stands for a secret rather than being one.
 pub(super) fn placeholder(secret: &[u8]) -> bool {
-    let word = WORDS
-        .iter()
-        .any(|word| secret.eq_ignore_ascii_case(word.as_bytes()));
+    let all = |of: fn(u8) -> bool| secret.iter().all(|&byte| of(byte));
     let first = secret.first().copied().unwrap_or(0);
     let two = secret.get(..2).unwrap_or_default();
     let bracketed = matches!(first, b'<' | b'[' | b'{' | b'(')
@@ -376,32 +366,32 @@ pub(super) fn placeholder(secret: &[u8]) -> bool {
             && secret.iter().skip(1).all(|byte| {
                 crate::bytes::is(*byte, class::UPPER | class::DIGIT | class::UNDERSCORE)
             });
-    let path = first == b'/' && secret.iter().filter(|&&byte| byte == b'/').count() > 1;
-    let filled = secret.iter().all(|byte| {
-        matches!(
-            byte,
-            b'*' | b'.' | b'x' | b'X' | b'-' | b'_' | b'#' | b'?' | b'0'
-        )
-    });
+    let path = || first == b'/' && secret.iter().filter(|&&byte| byte == b'/').count() > 1;
+    let filled = || {
+        all(|byte| {
+            matches!(
+                byte,
+                b'*' | b'.' | b'x' | b'X' | b'-' | b'_' | b'#' | b'?' | b'0'
+            )
+        })
+    };
     // YOUR_API_KEY, my-secret-token: words with nothing but separators between.
-    let shouted = secret.len() > 3
-        && secret
-            .iter()
-            .all(|byte| crate::bytes::is(*byte, class::UPPER | class::UNDERSCORE))
-        && secret.contains(&b'_');
-    let lower = secret.to_ascii_lowercase();
-    let address = lower.starts_with(b"http://")
-        || lower.starts_with(b"https://")
-        || lower.starts_with(b"file:");
-    let elsewhere = lower
-        .windows(4)
-        .any(|part| part == b"env." || part == b"env[" || part == b"arn:" || part == b"_env");
-    word || bracketed
-        || path
-        || filled
-        || shouted
-        || address
-        || elsewhere
+    let shouted = || {
+        secret.len() > 3
+            && all(|byte| crate::bytes::is(byte, class::UPPER | class::UNDERSCORE))
+            && secret.contains(&b'_')
+    };
+    let address = || {
+        let starts = |start: &&str| Bytes(secret).starts_any_case(0, start.as_bytes());
+        ["http://", "https://", "file:"].iter().any(starts)
+    };
+    WORDS.has(secret)
+        || bracketed
+        || path()
+        || filled()
+        || shouted()
+        || address()
+        || ELSEWHERE.is_in(secret)
         || secret::stands_in(secret)
 }
 

@@ -10,6 +10,7 @@ use crate::{
         date::{date, month},
         keyed, secret,
     },
+    lists::Among,
     near::bounded,
     scan::Scan,
     table::Value,
@@ -17,7 +18,7 @@ use crate::{
 
 /// Words between a label and its value.
 #[rustfmt::skip]
-const FILLERS: &[&str] = &[
+static FILLERS: Among = Among::new(&[
     "number", "numbers", "no", "nr", "num", "nbr", "n", "id", "is", "was", "card", "code",
     "value", "ist", "lautet", "es", "est", "numer", "numero", "of", "on", "the", "holder",
     "my", "your", "his", "her", "their", "patient", "ending", "us", "uk", "eu", "e", "nummer",
@@ -26,7 +27,7 @@ const FILLERS: &[&str] = &[
     "follows", "with", "c", "document", "british", "american", "german", "french", "canadian", "indian",
     "state", "california", "texas", "florida", "date", "field", "key", "string", "str", "ca",
     "tx", "ny", "fl",
-];
+]);
 
 /// Looks at the value of a label that stands under it: the whole text, from its beginning.
 pub(crate) fn hint(
@@ -142,15 +143,7 @@ fn by_shape(scan: &mut Scan<'_>, row: usize, value: Value, label_end: usize, apa
         if number || month {
             break;
         }
-        let known = word.is_empty()
-            || FILLERS
-                .iter()
-                .any(|filler| word.eq_ignore_ascii_case(filler.as_bytes()));
-        let camel = at == label_end
-            && word.len() < 8
-            && FILLERS
-                .iter()
-                .any(|filler| word.eq_ignore_ascii_case(filler.as_bytes()));
+        let known = word.is_empty() || FILLERS.has(word);
         let series = word.len() <= 4
             && word.iter().all(u8::is_ascii_uppercase)
             && value != Value::Date
@@ -160,7 +153,7 @@ fn by_shape(scan: &mut Scan<'_>, row: usize, value: Value, label_end: usize, apa
         if series && !known {
             break;
         }
-        if !known && !camel || fillers > 4 {
+        if !known || fillers > 4 {
             return;
         }
         fillers += usize::from(!word.is_empty());

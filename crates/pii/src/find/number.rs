@@ -20,6 +20,19 @@ pub(crate) struct Done {
     pub(crate) hex: usize,
 }
 
+/// Where the first digit stands.
+fn first_digit(text: &[u8]) -> Option<usize> {
+    // A block without early exit is what the compiler turns into vector instructions.
+    let none = |block: &&[u8]| {
+        !block
+            .iter()
+            .fold(false, |any, byte| any | byte.is_ascii_digit())
+    };
+    let skipped = 16 * text.chunks_exact(16).take_while(none).count();
+    let rest = text.get(skipped..)?;
+    Some(skipped + rest.iter().position(u8::is_ascii_digit)?)
+}
+
 /// A run of letters and digits with at least one digit.
 #[derive(Clone, Copy)]
 pub(crate) struct Word {
@@ -40,11 +53,7 @@ pub(crate) fn walk(scan: &mut Scan<'_>) {
     let text = scan.text;
     let mut done = Done::default();
     let mut at = 0;
-    while let Some(found) = text
-        .0
-        .get(at..)
-        .and_then(|rest| rest.iter().position(u8::is_ascii_digit))
-    {
+    while let Some(found) = text.0.get(at..).and_then(first_digit) {
         let digit = at + found;
         let start = text.run_back(digit, class::ALNUM, found);
         let end = text.run(digit, class::ALNUM, usize::MAX);
@@ -65,23 +74,13 @@ fn look(scan: &mut Scan<'_>, word: Word, done: &mut Done) {
     } else {
         &scanner.shapes.mixed
     };
-    for shape in known.get(word.len()).into_iter().flatten() {
-        try_shape(scan, shape, word.start);
-    }
+    try_shapes(scan, known, word.start, word.end);
     // A first word of letters only, in front of this one.
     if matches!(text.before(word.start), b' ' | b'-') {
         let before = word.start - 1;
         let first = text.run_back(before, class::LETTER, 8);
         if !text.is(first.wrapping_sub(1), class::ALNUM) {
-            for shape in scanner
-                .shapes
-                .letters
-                .get(before - first)
-                .into_iter()
-                .flatten()
-            {
-                try_shape(scan, shape, first);
-            }
+            try_shapes(scan, &scanner.shapes.letters, first, before);
         }
     }
     if let Some(row) = scanner.shapes.iban {
@@ -170,20 +169,22 @@ fn iban(scan: &mut Scan<'_>, row: usize, word: Word) {
     } else {
         word.start
     };
-    let country = [
-        text.at(start).to_ascii_uppercase(),
-        text.at(start + 1).to_ascii_uppercase(),
-    ];
     let digits = if apart { word.start } else { start + 2 };
-    let Some(len) = bank::iban_len(&country) else {
-        return;
-    };
-    if !text.is(digits, class::DIGIT)
+    if !text.is(start, class::LETTER)
+        || !text.is(start + 1, class::LETTER)
+        || !text.is(digits, class::DIGIT)
         || !text.is(digits + 1, class::DIGIT)
         || text.is(start.wrapping_sub(1), class::ALNUM)
     {
         return;
     }
+    let country = [
+        text.at(start).to_ascii_uppercase(),
+        text.at(start + 1).to_ascii_uppercase(),
+    ];
+    let Some(len) = bank::iban_len(&country) else {
+        return;
+    };
     let mut number = [0_u8; LONGEST_NUMBER];
     let mut at = start;
     for place in number.iter_mut().take(len) {
@@ -202,6 +203,23 @@ fn iban(scan: &mut Scan<'_>, row: usize, word: Word) {
         .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'.'));
     if separators_fit && !text.is(at, class::ALNUM) && number.get(..len).is_some_and(bank::iban) {
         scan.found(row, start, at);
+    }
+}
+
+/// The shapes whose first word may be the one from `start` to `end`.
+fn try_shapes(scan: &mut Scan<'_>, known: &[Vec<Shape>], start: usize, end: usize) {
+    let text = scan.text;
+    let right = text.at(end);
+    for shape in known.get(end - start).into_iter().flatten() {
+        // What follows the word rules most of them out.
+        let goes_on = match shape.then {
+            None => !open(text, end),
+            Some(b'~') => matches!(right, b' ' | b'-' | b'.'),
+            Some(wanted) => right == wanted,
+        };
+        if goes_on {
+            try_shape(scan, shape, start);
+        }
     }
 }
 
@@ -260,13 +278,17 @@ fn fits(text: Bytes<'_>, pattern: &[u8], start: usize) -> Option<(usize, bool)> 
         small |= byte.is_ascii_lowercase();
     }
     let end = start + pattern.len();
+    (!open(text, end)).then_some((end, small))
+}
+
+/// Whether what ends here goes on: `1` before `2`, `_`, `-x`, `/x`, `.5`.
+fn open(text: Bytes<'_>, end: usize) -> bool {
     let right = text.at(end);
-    let open = right.is_ascii_alphanumeric()
+    right.is_ascii_alphanumeric()
         || right == b'_'
         || matches!(right, b'-' | b'/' | b'.')
             && text.is(end + 1, class::ALNUM)
-            && !(right == b'.' && text.is(end + 1, class::LETTER));
-    (!open).then_some((end, small))
+            && !(right == b'.' && text.is(end + 1, class::LETTER))
 }
 
 /// Whether the groups of digits go on in front or behind: a longer number in groups of this size.

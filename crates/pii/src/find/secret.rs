@@ -3,6 +3,7 @@
 use crate::{
     bytes::{Bytes, class},
     find::number::Word,
+    lists::Within,
     scan::Scan,
     table::{Form, Part},
 };
@@ -11,7 +12,7 @@ use crate::{
 const LONGEST: usize = 16 << 10;
 
 /// What values that stand for a secret are made of.
-const STAND_INS: &[&str] = &[
+static STAND_INS: Within = Within::new(&[
     "example",
     "your",
     "placeholder",
@@ -23,7 +24,7 @@ const STAND_INS: &[&str] = &[
     "sample",
     "replace",
     "fake",
-];
+]);
 
 /// Looks at the literal of a vendor's key.
 pub(crate) fn form(scan: &mut Scan<'_>, row: usize, form: &Form, at: usize) {
@@ -84,11 +85,14 @@ fn opens(text: Bytes<'_>, start: usize) -> bool {
 /// Whether a machine made this up: digits or both cases, many different characters, no words that
 /// stand for a secret, no run of one character.
 pub(crate) fn made(secret: &[u8]) -> bool {
-    let mut seen = 0_u128;
+    // The bytes seen by their high bits, as bits of the low ones.
+    let mut seen = [0_u64; 4];
     let (mut digits, mut capitals, mut small) = (0, 0, 0);
     let (mut run, mut last) = (0, 0);
     for &byte in secret.iter().take(256) {
-        seen |= 1_u128.checked_shl(u32::from(byte)).unwrap_or(0);
+        if let Some(seen) = seen.get_mut(usize::from(byte >> 6)) {
+            *seen |= 1 << (byte & 63);
+        }
         digits += usize::from(byte.is_ascii_digit());
         capitals += usize::from(byte.is_ascii_uppercase());
         small += usize::from(byte.is_ascii_lowercase());
@@ -103,21 +107,17 @@ pub(crate) fn made(secret: &[u8]) -> bool {
             return false;
         }
     }
-    let distinct = seen.count_ones() as usize;
+    // Only those of ASCII count.
+    let distinct: u32 = seen.iter().take(2).map(|seen| seen.count_ones()).sum();
     let mixed =
         digits > 0 && (capitals + small > 0 || secret.len() >= 20) || capitals > 2 && small > 2;
-    mixed && distinct >= (secret.len() / 3).min(8) && !stands_in(secret)
+    mixed && distinct as usize >= (secret.len() / 3).min(8) && !stands_in(secret)
 }
 
 /// Whether it holds a word that stands for a secret.
 pub(crate) fn stands_in(secret: &[u8]) -> bool {
     let secret = secret.get(..secret.len().min(128)).unwrap_or_default();
-    let holds = |word: &&str| {
-        secret
-            .windows(word.len())
-            .any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-    };
-    STAND_INS.iter().any(holds)
+    STAND_INS.is_in(secret)
 }
 
 /// Looks at a token that begins like base64 of `{"`.
