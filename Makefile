@@ -64,6 +64,11 @@ test: filters envoy sdks redis prometheus ## Run every test, those in real Envoy
 	@$(MAKE) --no-print-directory modules LIST="$(TEST_MODULES)"
 	@tests/tools/test.sh
 
+.PHONY: chaos
+chaos: filters envoy ## Faults that take long: slow streams, updates, CHAOS_MINUTES (1) of everything at once
+	@$(MAKE) --no-print-directory modules LIST="$(TEST_MODULES)"
+	CHAOS_MINUTES=$${CHAOS_MINUTES:-1} cargo test --locked -p weir-tests --test chaos -- --ignored --nocapture --test-threads=1
+
 .PHONY: sdks
 sdks:
 	@tests/tools/sdks.sh

@@ -11,6 +11,7 @@
     clippy::unwrap_used
 )]
 
+mod budgets;
 mod configuration;
 mod driver;
 mod exchange;

@@ -78,9 +78,13 @@ pub fn headers(
     headers
 }
 
+/// The longest duration Go has, 2⁶³ nanoseconds: some 292 years. It refuses to read a longer one.
+const LONGEST_MS: u64 = i64::MAX as u64 / 1_000_000;
+
 /// A duration as OpenAI writes it, which is how Go does: `84ms`, `1s`, `6m0s`, `2m52.8s`,
 /// `1h0m0s`.
 pub fn go_duration(ms: u64) -> String {
+    let ms = ms.min(LONGEST_MS);
     if ms == 0 {
         return "0s".to_owned();
     }
@@ -125,6 +129,8 @@ mod tests {
             (172_800, "2m52.8s"),
             (3_600_000, "1h0m0s"),
             (3_661_001, "1h1m1.001s"),
+            // What never resets, as a quota that is for ever.
+            (u64::MAX, "2562047h47m16.854s"),
         ] {
             assert_eq!(go_duration(ms), expected);
         }

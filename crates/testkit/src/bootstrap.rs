@@ -86,6 +86,14 @@ impl Bootstrap {
         self
     }
 
+    /// Merges fields into every cluster that is already there, as [`hcm`](Self::hcm) does.
+    pub fn clusters(mut self, fields: &Value) -> Self {
+        self.clusters
+            .iter_mut()
+            .for_each(|cluster| merge(cluster, fields.clone()));
+        self
+    }
+
     /// Adds an HTTP filter as written, after those already there and before the router.
     pub fn filter(mut self, filter: Value) -> Self {
         self.filters.push(filter);

@@ -186,6 +186,16 @@ impl Envoy {
         }
     }
 
+    /// Empties the access log, which Envoy goes on to append to: for tests that run so long that
+    /// reading it all again would be what they do.
+    pub fn forget_access_log(&self) {
+        let log = std::fs::OpenOptions::new()
+            .write(true)
+            .open(bootstrap::access_log(self.dir()));
+        log.and_then(|file| file.set_len(0))
+            .expect("the access log can be emptied");
+    }
+
     /// What Envoy itself has logged so far.
     pub fn log(&self) -> String {
         read(&process::log_file(self.dir()))
@@ -200,6 +210,30 @@ impl Envoy {
         let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         rss.and_then(|rss| rss.trim().trim_end_matches(" kB").parse().ok())
             .expect("Envoy is running")
+    }
+
+    /// The linear memory of each wasm VM, in KiB: what its module has grown to, a multiple of a
+    /// page of 64 KiB. V8 reserves 8 GiB of addresses for a VM and makes the first of them
+    /// usable as the module grows, which `/proc` shows as two mappings side by side. Unlike the
+    /// resident memory of the process it does not depend on allocators and compilers.
+    ///
+    /// # Panics
+    /// When it is not running any more.
+    pub fn vm_memories_kib(&self) -> Vec<u64> {
+        const RESERVED_KIB: u64 = 8 << 20;
+        let maps = read(Path::new(&format!("/proc/{}/maps", self.pid())));
+        let mappings: Vec<_> = maps.lines().filter_map(mapping).collect();
+        let vms = mappings.windows(2).filter_map(|pair| {
+            let [(from, middle, access), (begins, end, rest)] = pair else {
+                return None;
+            };
+            let is_vm = access.starts_with("rw")
+                && rest.starts_with("---")
+                && middle == begins
+                && (end - from) / 1024 == RESERVED_KIB;
+            is_vm.then_some((middle - from) / 1024)
+        });
+        vms.collect()
     }
 
     /// Makes sure that Envoy is alive and that nothing in it has trapped or panicked.
@@ -310,6 +344,14 @@ fn is_crash(line: &str) -> bool {
     let any = |marks: &[&str]| marks.iter().any(|mark| line.contains(mark));
     any(&["panicked", "Uncaught", "Function: proxy_"])
         || any(&["[critical]"]) && !any(&[" failed to load"])
+}
+
+/// Beginning, end and access rights in a line of `/proc/<pid>/maps`.
+fn mapping(line: &str) -> Option<(u64, u64, &str)> {
+    let (range, rest) = line.split_once(' ')?;
+    let (from, to) = range.split_once('-')?;
+    let address = |hex| u64::from_str_radix(hex, 16).ok();
+    Some((address(from)?, address(to)?, rest.get(..4)?))
 }
 
 fn write(path: &Path, content: &Value) {

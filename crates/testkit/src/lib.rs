@@ -5,6 +5,7 @@
 //! - [`client`] sends requests through it and sees every chunk, trailer and abort.
 //! - [`rig`] puts an Envoy and its mock upstreams together.
 //! - [`sdk`] runs the official Python SDKs against it.
+//! - [`books`] sets up all filters and makes sure that all they tell of what was used agrees.
 //! - [`script`] plays exchanges through a policy natively, in a simulated Envoy.
 
 // Test support says what went wrong by panicking, keeps deadlines by the real clock,
@@ -18,6 +19,7 @@
     clippy::unwrap_used
 )]
 
+pub mod books;
 pub mod bootstrap;
 pub mod client;
 pub mod envoy;

@@ -101,7 +101,8 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn tokens(&self) -> Tokens {
+    /// What the answer truly uses, whatever it says of that.
+    pub(crate) fn tokens(&self) -> Tokens {
         *self.tokens.get_or_init(|| Tokens {
             input: usage::prompt_tokens(&self.ask.prompt),
             output: usage::text_tokens(&self.text) * self.ask.choices as u64,

@@ -21,7 +21,7 @@ use crate::ask::Ask;
 use crate::body::Body;
 use crate::dialect::{Shaped, shape};
 use crate::json::{Json, Object};
-use crate::record::{Arriving, Log};
+use crate::record::{Arriving, Log, Served};
 use crate::route::{Route, Vendor};
 use crate::script::{FailFirst, Script};
 use crate::{error, sse, websocket};
@@ -41,6 +41,8 @@ pub(crate) struct Upstream {
     pub(crate) log: Log,
     /// How many requests with each `x-mock-id` have been refused.
     pub(crate) refused: Mutex<HashMap<String, u64>>,
+    /// What has been served, by `x-mock-ledger`.
+    pub(crate) ledgers: Mutex<HashMap<String, Served>>,
     /// The number of the next answer.
     pub(crate) serial: AtomicU64,
     /// Wakes websocket echoes when the server stops.
@@ -166,6 +168,14 @@ fn draft(upstream: &Upstream, parts: &Parts, body: Bytes, script: &Script) -> Dr
             Ok(ask) => {
                 let serial = upstream.serial.fetch_add(1, Ordering::Relaxed);
                 let answer = Answer::new(&upstream.name, serial, &ask, script);
+                if let Some(ledger) = &script.ledger {
+                    let tokens = answer.tokens();
+                    let mut ledgers = upstream.ledgers.lock().unwrap();
+                    let served = ledgers.entry(ledger.clone()).or_default();
+                    served.answers += 1;
+                    served.input_tokens += tokens.input;
+                    served.output_tokens += tokens.output;
+                }
                 match shape(route.api, &answer) {
                     Shaped::Json(json) => Draft::json(StatusCode::OK, json),
                     Shaped::Events(events) => {

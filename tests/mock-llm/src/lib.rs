@@ -43,5 +43,5 @@ mod sse;
 mod usage;
 mod websocket;
 
-pub use record::Recorded;
+pub use record::{Recorded, Served};
 pub use server::{Listen, MockLlm, Options, ParseListenError};

@@ -33,6 +33,18 @@ pub struct Recorded {
     pub complete: bool,
 }
 
+/// What a server has answered to the requests with one `x-mock-ledger`: the true usage, whether
+/// or not the answers told it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Answers that were made.
+    pub answers: u64,
+    /// Tokens of their prompts, as they arrived here.
+    pub input_tokens: u64,
+    /// Tokens of the answers.
+    pub output_tokens: u64,
+}
+
 /// The requests of one server, oldest first.
 #[derive(Debug)]
 pub(crate) struct Log {

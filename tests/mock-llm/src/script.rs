@@ -88,6 +88,8 @@ pub(crate) struct Script {
     pub(crate) body: Option<GivenBody>,
     /// `x-mock-encoding: gzip`.
     pub(crate) gzip: bool,
+    /// `x-mock-ledger`: the ledger this answer's true usage is added to.
+    pub(crate) ledger: Option<String>,
     /// `x-mock-echo`: describe the request instead of answering it.
     pub(crate) echo: bool,
 }
@@ -149,6 +151,7 @@ impl Script {
                         .unwrap_or(HeaderValue::from_static("application/json")),
                 }),
             gzip: text("x-mock-encoding") == Some("gzip"),
+            ledger: text("x-mock-ledger").map(str::to_owned),
             echo: flag("x-mock-echo"),
         }
     }

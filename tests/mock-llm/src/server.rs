@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::exchange::{Upstream, serve};
-use crate::record::{Log, Recorded};
+use crate::record::{Log, Recorded, Served};
 
 /// The largest header list over HTTP/2, in bytes: scripted bodies travel in headers.
 const MAX_HEADER_LIST: u32 = 1 << 20;
@@ -103,6 +103,7 @@ impl MockLlm {
             name_header,
             log: Log::new(options.record),
             refused: Mutex::new(HashMap::new()),
+            ledgers: Mutex::default(),
             serial: AtomicU64::new(1),
             stop: Notify::new(),
         });
@@ -150,6 +151,12 @@ impl MockLlm {
     /// or not.
     pub fn count(&self) -> usize {
         self.upstream.log.count()
+    }
+
+    /// What has been answered to the requests with this `x-mock-ledger`.
+    pub fn served(&self, ledger: &str) -> Served {
+        let ledgers = self.upstream.ledgers.lock().unwrap();
+        ledgers.get(ledger).copied().unwrap_or_default()
     }
 
     /// The TCP address, with the port that was picked.

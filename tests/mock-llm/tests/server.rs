@@ -588,3 +588,29 @@ async fn recording() {
     assert_eq!(echo["body_length"], 4);
     assert_eq!(echo["body_text"], "\"é\"");
 }
+
+/// Usage is booked as it truly is, whatever the answer says of it, and only that of answers.
+#[tokio::test]
+async fn a_ledger_has_the_true_usage() {
+    let fixture = Fixture::new().await;
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+    let scripts: [&[(&str, &str)]; 4] = [
+        &[("x-mock-tokens", "5")],
+        &[("x-mock-tokens", "7"), ("x-mock-usage", "none")],
+        &[("x-mock-tokens", "9"), ("x-mock-status", "503")],
+        &[("x-mock-tokens", "11"), ("x-mock-ledger", "other")],
+    ];
+    for script in scripts {
+        let mut headers = vec![("x-mock-ledger", "a")];
+        headers.retain(|(name, _)| script.iter().all(|(other, _)| other != name));
+        headers.extend_from_slice(script);
+        fixture.post(CHAT, &headers, &body).await;
+    }
+    let served = fixture.mock.served("a");
+    assert_eq!((served.answers, served.output_tokens), (2, 12));
+    assert_eq!(
+        served.input_tokens,
+        2 * fixture.mock.served("other").input_tokens
+    );
+    assert_eq!(fixture.mock.served("nobody").answers, 0);
+}
