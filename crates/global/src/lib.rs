@@ -8,7 +8,7 @@
 //! Asking adds nothing (`hits_addend` is 0). What was used is summed up for each key and reported
 //! on the filter's tick, one report at a time; a report that fails is kept and sent again, so that
 //! one whose answer was lost may count twice and none is forgotten. What a worker has not reported
-//! when it dies is lost: no more than was used since its last tick.
+//! when it dies is lost.
 
 mod breaker;
 pub mod proto;
@@ -16,12 +16,12 @@ mod refusal;
 mod report;
 mod settings;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use prost::Message as _;
 use weir_intake::Refused;
 use weir_policy::names::metric;
-use weir_policy::{Background, Cx, GrpcCall, GrpcStatus, Level, short_hash};
+use weir_policy::{Background, Cx, GrpcCall, GrpcStatus, Level, UnixNanos, short_hash};
 
 use breaker::Breaker;
 use proto::{Code, Entry, RateLimitDescriptor, RateLimitRequest, RateLimitResponse, UInt64Value};
@@ -32,8 +32,24 @@ pub use settings::{OnFailure, Settings};
 /// Milliseconds from one report to the next.
 const TICK_MS: u32 = 200;
 
+/// What a report may take. No request waits for it; one that is taken for lost and was not counts
+/// twice.
+const REPORT_TIMEOUT_MS: u32 = 10_000;
+/// How long a report waits that follows one which has failed.
+const PATIENCE_MS: u64 = 1000;
+
 /// Longer values stand in keys as their hash.
 const MAX_VALUE: usize = 128;
+
+/// Headers whose values nobody else needs to know.
+const SECRETS: &[&str] = &[
+    "authorization",
+    "proxy-authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+];
 
 /// The descriptor of a counter: names and values on the way down the service's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,8 +67,8 @@ impl Key {
             let value = match std::str::from_utf8(value) {
                 // Services take no empty value.
                 Ok("") => "none".to_owned(),
-                Ok(text) if text.len() <= MAX_VALUE => text.to_owned(),
-                // Too long, or no text: values come from traffic.
+                Ok(text) if text.len() <= MAX_VALUE && !SECRETS.contains(&name) => text.to_owned(),
+                // Too long, no text, a secret: values come from traffic.
                 _ => format!("sha256:{}", short_hash(value)),
             };
             (name.to_owned(), value)
@@ -85,6 +101,8 @@ pub struct Global {
     unit: u64,
     breaker: RefCell<Breaker>,
     pending: RefCell<Pending>,
+    /// When a report failed, if the last one has.
+    unreported: Cell<Option<UnixNanos>>,
 }
 
 impl Global {
@@ -107,7 +125,7 @@ impl Global {
             self.count(cx, "check", "skipped");
             return self.unasked().map(|()| false);
         }
-        self.call(cx, descriptors);
+        self.call(cx, descriptors, self.timeout_ms);
         Ok(true)
     }
 
@@ -123,20 +141,27 @@ impl Global {
         let Some(response) = self.read(cx, "check", answer) else {
             return self.unasked().map(|()| None);
         };
-        let is_over = |status: &proto::DescriptorStatus| status.code() == Code::OverLimit;
-        let over = match response.statuses.iter().position(is_over) {
-            Some(at) => Some(Over::new(at, response.statuses.get(at))),
+        self.breaker.borrow_mut().answered();
+        let statuses = response.statuses.iter().enumerate();
+        let over = statuses.filter(|(_, status)| status.code() == Code::OverLimit);
+        let over = over.map(|(at, status)| Over::new(at, Some(status)));
+        let over = match over.max_by_key(|over| over.retry_ms) {
             None if response.overall_code() == Code::OverLimit => Some(Over::new(0, None)),
-            None => None,
+            over => over,
         };
-        let verdict = if over.is_some() { "limited" } else { "allowed" };
+        let knows = |status: &proto::DescriptorStatus| status.current_limit.is_some();
+        let verdict = match over {
+            Some(_) => "limited",
+            None if response.statuses.iter().all(knows) => "allowed",
+            None => "unknown",
+        };
         self.count(cx, "check", verdict);
         Ok(over)
     }
 
     /// Keeps in mind what was used of a counter.
     pub fn charge(&self, cx: &mut Cx<'_>, key: Key, amount: u64) {
-        let lost = self.pending.borrow_mut().add(key, amount);
+        let lost = self.pending.borrow_mut().add(key, amount, self.unit);
         self.lost(cx, lost);
     }
 
@@ -147,7 +172,7 @@ impl Global {
         }
     }
 
-    fn call(&self, cx: &mut Cx<'_>, descriptors: Vec<RateLimitDescriptor>) {
+    fn call(&self, cx: &mut Cx<'_>, descriptors: Vec<RateLimitDescriptor>, timeout_ms: u32) {
         let request = RateLimitRequest {
             domain: self.domain.clone(),
             descriptors,
@@ -158,7 +183,7 @@ impl Global {
             service: "envoy.service.ratelimit.v3.RateLimitService",
             method: "ShouldRateLimit",
             message: request.encode_to_vec(),
-            timeout_ms: self.timeout_ms,
+            timeout_ms,
         });
     }
 
@@ -168,30 +193,18 @@ impl Global {
         call: &str,
         answer: Result<&[u8], GrpcStatus>,
     ) -> Option<RateLimitResponse> {
-        let response = match answer {
-            Ok(message) => RateLimitResponse::decode(message).map_err(|_| None),
-            Err(GrpcStatus(status)) => Err(Some(status)),
+        let what = match answer.map(RateLimitResponse::decode) {
+            Ok(Ok(response)) => return Some(response),
+            Ok(Err(_)) => "answers what cannot be read".to_owned(),
+            Err(GrpcStatus(status)) => format!("fails with gRPC status {status}"),
         };
-        let mut breaker = self.breaker.borrow_mut();
-        match response {
-            Ok(response) => {
-                breaker.answered();
-                Some(response)
-            }
-            Err(status) => {
-                // A line for each failure would be one for each request.
-                if breaker.failed(cx.now()) {
-                    let what = match status {
-                        Some(status) => format!("fails with gRPC status {status}"),
-                        None => "answers what cannot be read".to_owned(),
-                    };
-                    let line = format!("{}: the rate limit service {what}", self.filter);
-                    cx.effects.log(Level::Warn, line);
-                }
-                self.count(cx, call, "failed");
-                None
-            }
+        // A line for each failure would be one for each request.
+        if self.breaker.borrow_mut().failed(cx.now()) {
+            let line = format!("{}: the rate limit service {what}", self.filter);
+            cx.effects.log(Level::Warn, line);
         }
+        self.count(cx, call, "failed");
+        None
     }
 
     fn count(&self, cx: &mut Cx<'_>, call: &str, verdict: &str) {
@@ -211,22 +224,40 @@ impl Background for Global {
 
     /// Reports what was used since the last time.
     fn tick(&self, cx: &mut Cx<'_>) {
+        let failed = self.unreported.get();
+        if failed.is_some_and(|failed| breaker::within(failed, cx.now(), PATIENCE_MS)) {
+            return;
+        }
         let mut pending = self.pending.borrow_mut();
-        if pending.idle(self.unit) || !self.breaker.borrow_mut().allows(cx.now()) {
+        if pending.idle(self.unit) {
             return;
         }
         let report = pending.take(self.unit).iter();
         let descriptors = report.map(|(key, hits)| key.descriptor(*hits)).collect();
-        self.call(cx, descriptors);
+        self.call(cx, descriptors, REPORT_TIMEOUT_MS);
     }
 
     /// A charge that crosses a limit has been taken like any other.
-    fn called(&self, cx: &mut Cx<'_>, answer: Result<&[u8], GrpcStatus>) {
+    fn called(&self, cx: &mut Cx<'_>, answer: Result<&[u8], GrpcStatus>) -> bool {
         let arrived = self.read(cx, "report", answer).is_some();
-        if arrived {
-            self.count(cx, "report", "allowed");
-        }
-        let lost = self.pending.borrow_mut().settle(arrived, self.unit);
+        self.unreported.set(match arrived {
+            true => {
+                self.count(cx, "report", "allowed");
+                None
+            }
+            false => Some(cx.now()),
+        });
+        let (lost, more) = self.pending.borrow_mut().settle(arrived, self.unit);
+        self.lost(cx, lost);
+        more
+    }
+
+    fn is_left(&self) -> bool {
+        self.pending.borrow().is_left(self.unit)
+    }
+
+    fn give_up(&self, cx: &mut Cx<'_>) {
+        let lost = self.pending.borrow_mut().give_up(self.unit);
         self.lost(cx, lost);
     }
 }

@@ -49,6 +49,7 @@ impl Over {
         if let Some(ms) = self.retry_ms {
             // Whole seconds are never too early.
             header("retry-after", ms.div_ceil(1000).to_string());
+            header("retry-after-ms", ms.to_string());
         }
         let worth_it = self.retry_ms.is_some_and(|ms| ms <= MAX_RETRY_MS) && !quota;
         header("x-should-retry", worth_it.to_string());

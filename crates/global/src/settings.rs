@@ -1,6 +1,6 @@
 //! What the operator writes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use serde::Deserialize;
 use weir_intake::Refused;
@@ -53,6 +53,12 @@ impl Settings {
                 return Err(ConfigError::at(format!("global.{field}"), "is empty"));
             }
         }
+        // Envoy takes a name for an encoded `GrpcService` where it can be read as one, and aborts
+        // because it names no target.
+        if <() as prost::Message>::decode(self.cluster.as_bytes()).is_ok() {
+            let message = "Envoy would misread this name: give the cluster another";
+            return Err(ConfigError::at("global.cluster", message));
+        }
         let timeout_ms = match &self.timeout {
             None => DEFAULT_TIMEOUT_MS,
             Some(text) => milliseconds(text).ok_or_else(|| {
@@ -69,6 +75,7 @@ impl Settings {
             unit,
             breaker: RefCell::default(),
             pending: RefCell::default(),
+            unreported: Cell::default(),
         })
     }
 }

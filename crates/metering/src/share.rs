@@ -99,7 +99,6 @@ impl Share {
         if (1..per.len()).any(|i| per.iter().take(i).any(|part| Some(part) == per.get(i))) {
             return Err(at("per", "the same stands there twice".to_owned()));
         }
-        per.sort();
         Ok(Self {
             matches: Match::new(matches, place)?,
             per,
@@ -188,7 +187,10 @@ impl Whose<'_> {
     /// As this Envoy's counters know it.
     pub fn owner(&self) -> Owner {
         let mut bytes: Vec<&[u8]> = Vec::with_capacity(self.0.len() * 2);
-        for (part, value) in &self.0 {
+        // The same, in whatever order they are written.
+        let mut parts: Vec<_> = self.0.iter().collect();
+        parts.sort_by_key(|(part, _)| *part);
+        for (part, value) in parts {
             if matches!(part, Part::Header(_)) {
                 bytes.push(b"header");
             }
@@ -198,7 +200,7 @@ impl Whose<'_> {
         Owner::of_bytes(bytes)
     }
 
-    /// Each part's name and value.
+    /// Each part's name and value, in the order in which they are written.
     pub fn parts(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.iter().map(|(part, value)| (part.name(), &**value))
     }

@@ -42,8 +42,15 @@ pub trait Background {
     /// Some time has passed. Not called while the answer to a call is waited for.
     fn tick(&self, cx: &mut Cx<'_>);
 
-    /// The answer to the call that the last [`tick`](Self::tick) asked for.
-    fn called(&self, cx: &mut Cx<'_>, answer: Result<&[u8], GrpcStatus>);
+    /// The answer to the call that the last [`tick`](Self::tick) asked for. Returns whether the
+    /// next should not be waited for.
+    fn called(&self, cx: &mut Cx<'_>, answer: Result<&[u8], GrpcStatus>) -> bool;
+
+    /// Whether something is left that must be done before this may go.
+    fn is_left(&self) -> bool;
+
+    /// It goes, whatever is left.
+    fn give_up(&self, cx: &mut Cx<'_>);
 }
 
 /// One HTTP exchange. The host calls the steps in the order they are written here, each at most

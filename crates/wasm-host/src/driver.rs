@@ -204,7 +204,12 @@ impl<P: Policy, H: Host> Driver<P, H> {
         if self.request != (Request::Waiting { call }) {
             return;
         }
-        if self.take_answer(answer) == Flow::Continue {
+        let flow = match self.response {
+            Response::Head => self.take_answer(answer),
+            // Headers that were not held have had an answer: it is too late for another.
+            _ => self.let_go(),
+        };
+        if flow == Flow::Continue {
             self.try_host("continue_stream", Host::resume_request);
         }
     }

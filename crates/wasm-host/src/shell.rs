@@ -78,7 +78,10 @@ trait Plugin {
     fn tick_ms(&self) -> Option<u32>;
     /// Returns the call that was made, if any.
     fn tick(&self) -> Option<u32>;
-    fn called(&self, answer: Result<&[u8], GrpcStatus>);
+    /// Returns whether the next tick should be now.
+    fn called(&self, answer: Result<&[u8], GrpcStatus>) -> bool;
+    fn is_left(&self) -> bool;
+    fn give_up(&self);
 }
 
 impl<P: Policy> Plugin for Rc<P> {
@@ -102,9 +105,21 @@ impl<P: Policy> Plugin for Rc<P> {
         }
     }
 
-    fn called(&self, answer: Result<&[u8], GrpcStatus>) {
+    fn called(&self, answer: Result<&[u8], GrpcStatus>) -> bool {
+        let mut again = false;
         if let Some(background) = self.background() {
-            outside(|cx| background.called(cx, answer));
+            outside(|cx| again = background.called(cx, answer));
+        }
+        again
+    }
+
+    fn is_left(&self) -> bool {
+        self.background().is_some_and(Background::is_left)
+    }
+
+    fn give_up(&self) {
+        if let Some(background) = self.background() {
+            outside(|cx| background.give_up(cx));
         }
     }
 }
@@ -183,22 +198,27 @@ impl<P: Policy> Stream for Driver<P, Proxy> {
     }
 }
 
+/// How long a context that has to go is kept for what it has left to say.
+const LAST_WORDS_MS: u64 = 60_000;
+
 #[derive(Default)]
 struct Root {
     plugin: Option<Box<dyn Plugin>>,
     /// The call whose answer is waited for; there is one at a time.
     call: Option<u32>,
-    /// The proxy would like to be rid of this context and waits for the call alone.
-    ending: bool,
+    /// Since when the proxy would like to be rid of this context.
+    ending: Option<UnixNanos>,
 }
 
 impl Root {
-    /// Returns whether an answer is waited for now.
-    fn tick(&mut self) -> bool {
+    fn tick(&mut self) {
         if self.call.is_none() {
             self.call = self.plugin.as_ref().and_then(|plugin| plugin.tick());
         }
-        self.call.is_some()
+    }
+
+    fn is_left(&self) -> bool {
+        self.call.is_some() || self.plugin.as_ref().is_some_and(|plugin| plugin.is_left())
     }
 }
 
@@ -208,18 +228,21 @@ impl Context for Root {
             return;
         }
         self.call = None;
+        let mut again = false;
         if let Some(plugin) = &self.plugin {
-            with_message(status, size, |answer| plugin.called(answer));
+            with_message(status, size, |answer| again = plugin.called(answer));
         }
-        if self.ending && (status != 0 || !self.tick()) {
-            raw::done();
+        if again {
+            self.tick();
         }
     }
 
-    /// What is left to be said is said before the context goes.
+    /// What is left to be said is said before the context goes; see `on_tick`.
     fn on_done(&mut self) -> bool {
-        self.ending = self.tick();
-        !self.ending
+        self.tick();
+        let is_left = self.is_left();
+        self.ending = is_left.then(|| Proxy.now());
+        !is_left
     }
 }
 
@@ -287,6 +310,18 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         self.tick();
+        let Some(since) = self.ending else {
+            return;
+        };
+        let patient = Proxy.now().millis_since(since) < LAST_WORDS_MS;
+        if self.is_left() && patient {
+            return;
+        }
+        if let Some(plugin) = &self.plugin {
+            plugin.give_up();
+        }
+        self.ending = None;
+        raw::done();
     }
 
     fn get_type(&self) -> Option<ContextType> {

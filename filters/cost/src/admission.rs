@@ -117,7 +117,8 @@ impl Costing {
                 Ok(None) => continue,
                 Err(refused) => return Err(self.refuse(cx, refused)),
             };
-            if config.global.is_some() && !budget.share.shadow && most > PicoUsd::ZERO {
+            let costs = price.is_some() && asked.generates;
+            if config.global.is_some() && !budget.share.shadow && costs {
                 let key = Key::new("budget", &budget.name, whose.parts());
                 shared.push((Rc::clone(budget), key));
             }

@@ -154,6 +154,8 @@ impl Exchange for Costing {
         headers: &Headers,
         end: bool,
     ) -> ResponseAnswer {
+        // Whoever answers has not waited: what was seen is what is settled.
+        self.is_asking = false;
         match &mut self.admitted {
             Some(admitted) => {
                 admitted.tell_warning(cx);

@@ -14,7 +14,7 @@ use weir_policy::names::{fact, metric};
 use weir_policy::{BodyAnswer, Cx, GrpcStatus, Level, Policy, Reply, UnixNanos};
 
 use crate::config::OnStoreFailure;
-use crate::limit::Limit;
+use crate::limit::{Counts, Limit};
 use crate::refusal::{NoRoom, beyond, most_restrictive};
 use crate::{Metering, TokenLimit};
 
@@ -116,7 +116,8 @@ impl Metering {
                 owner: whose.owner(),
                 amount: limit.reserved(asked),
             };
-            if config.global.is_some() && !limit.share.shadow && charge.amount > 0 {
+            let uses = asked.generates || limit.counts == Counts::Requests;
+            if config.global.is_some() && !limit.share.shadow && uses {
                 shared.push(Shared {
                     limit: Rc::clone(limit),
                     key: Key::new("limit", &limit.name, whose.parts()),
@@ -253,9 +254,13 @@ impl Metering {
         };
         let shared = &self.admitted.as_ref()?.shared;
         let limit = Rc::clone(&shared.get(over.at).or(shared.first())?.limit);
+        let standings = self.admitted.as_ref()?.standings.clone();
+        let dialect = self.call.as_ref()?.api.dialect();
         self.take_back(cx);
         count_rule(cx, &limit, "limited");
         let mut reply = self.refuse(cx, beyond(&limit, &over));
+        let standings = headers(dialect, &standings, cx.now().millis());
+        reply.headers.extend(standings);
         over.tell(&mut reply, limit.is_quota());
         Some(reply)
     }

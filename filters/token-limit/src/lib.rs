@@ -147,6 +147,8 @@ impl Exchange for Metering {
         headers: &Headers,
         end: bool,
     ) -> ResponseAnswer {
+        // Whoever answers has not waited: what was seen is what is settled.
+        self.is_asking = false;
         let (Some(call), Some(admitted)) = (&self.call, &mut self.admitted) else {
             return ResponseAnswer::Pass;
         };

@@ -23,9 +23,13 @@ fn bench(config: &Value, grpc: Result<RateLimitResponse, u32>) -> Bench {
 }
 
 fn fits() -> Result<RateLimitResponse, u32> {
+    let limit = over_limit().current_limit;
     Ok(RateLimitResponse {
         overall_code: Code::Ok.into(),
-        statuses: vec![DescriptorStatus::default()],
+        statuses: vec![DescriptorStatus {
+            current_limit: limit,
+            ..DescriptorStatus::default()
+        }],
     })
 }
 
@@ -94,7 +98,9 @@ fn background(
 }
 
 fn report_arrives(bench: &Bench, answer: Result<&[u8], GrpcStatus>) {
-    background(bench, 0, |background, cx| background.called(cx, answer));
+    background(bench, 0, |background, cx| {
+        background.called(cx, answer);
+    });
 }
 
 #[test]
@@ -144,6 +150,8 @@ fn what_is_used_up_elsewhere_is_refused_and_takes_nothing_here() {
         let retry = if told { "91" } else { "" };
         assert_eq!(outcome.got.header("retry-after"), retry);
         assert_eq!(outcome.got.header("x-should-retry"), told.to_string());
+        let limit = outcome.got.header("x-ratelimit-limit-tokens");
+        assert_eq!(limit, "20", "what stands here is told as ever");
         assert_eq!(tick(&bench, 1000), None, "nothing was used");
         // All of the limit is still there.
         bench.play.grpc = Some(Ok(Vec::new()));
@@ -184,6 +192,34 @@ fn the_second_of_two_limits_may_be_the_one() {
     ]);
     let outcome = bench(&config, answer).run(&chat(&json!({})), &used(8, 1));
     assert_eq!(outcome.status(), "429");
+}
+
+/// Of several that are used up the one with the longest wait decides, as in one Envoy.
+#[test]
+fn the_longest_wait_is_told() {
+    let mut config = shared(json!({"tokens": 1000}));
+    let day = json!({"name": "day", "tokens": 5000, "window": "day"});
+    config["limits"].as_array_mut().unwrap().push(day);
+    let mut later = over_limit();
+    later.duration_until_reset.as_mut().unwrap().seconds = 5000;
+    let outcome =
+        bench(&config, over(vec![over_limit(), later])).run(&chat(&json!({})), &used(8, 1));
+    assert_eq!(outcome.fact("rule"), "day");
+    assert_eq!(outcome.status(), "403");
+    assert_eq!(outcome.got.header("x-should-retry"), "false");
+}
+
+/// A service without a limit for what it is asked says yes, which somebody should notice.
+#[test]
+fn counters_the_service_does_not_know_are_told_of() {
+    let answer = Ok(RateLimitResponse {
+        overall_code: Code::Ok.into(),
+        statuses: vec![DescriptorStatus::default()],
+    });
+    let outcome =
+        bench(&shared(json!({"tokens": 1000})), answer).run(&chat(&json!({})), &used(8, 1));
+    let counter = "weir_global_calls_total;filter=token-limit;call=check;verdict=unknown";
+    assert_eq!(outcome.counters[counter], 1);
 }
 
 #[test]
@@ -239,7 +275,8 @@ fn what_was_used_is_summed_up_and_reported() {
     report_arrives(&bench, Err(GrpcStatus(14)));
     bench.run(&chat(&json!({"max_tokens": 10})), &used(8, 2));
     let report = [("limit=l identity=a".to_owned(), 40)];
-    assert_eq!(tick(&bench, 0).unwrap(), report);
+    assert_eq!(tick(&bench, 900), None, "not at once");
+    assert_eq!(tick(&bench, 1001).unwrap(), report);
     // It crosses the limit, which is no failure.
     report_arrives(
         &bench,
@@ -287,12 +324,28 @@ fn a_body_that_cannot_be_read_is_asked_for_all_the_same() {
         let outcome = bench(&config, over(vec![over_limit()])).run(&request, &used(8, 2));
         assert_eq!(outcome.status(), "429");
     }
+    // Also where nothing is known of what it will use.
+    config["limits"][0]["count"] = json!("input");
+    let bench = bench(&config, fits());
+    assert_eq!(bench.run(&request, &used(8, 2)).calls.len(), 1);
+    let report = [("limit=l identity=a".to_owned(), 8)];
+    assert_eq!(tick(&bench, 0).unwrap(), report);
 }
 
 #[test]
 fn keys_are_bounded_whatever_callers_say() {
     let config = shared(json!({"tokens": 1000, "per": ["identity", {"header": "x-note"}]}));
     let long = "x".repeat(5000);
+    let secret = chat(&json!({})).with("authorization", "Bearer sk-1");
+    let mut by_key = config.clone();
+    by_key["limits"][0]["per"] = json!([{"header": "Authorization"}, "identity"]);
+    let outcome = bench(&by_key, fits()).run(&secret, &used(8, 2));
+    let [(key, 0)] = &descriptors(&outcome.calls[0].message)[..] else {
+        panic!("one key");
+    };
+    // In the order in which they are written.
+    assert!(key.starts_with("limit=l authorization=sha256:"), "{key}");
+    assert!(key.ends_with(" identity=a"), "{key}");
     for (note, shown) in [
         (b"".as_slice(), "none"),
         (b"short", "short"),
@@ -327,6 +380,10 @@ fn settings_are_checked() {
         (
             json!({"cluster": "c"}),
             "at `global`: missing field `domain`",
+        ),
+        (
+            json!({"cluster": "ai-limits", "domain": "d"}),
+            "at `global.cluster`: Envoy would misread this name",
         ),
     ] {
         let config = json!({"global": global}).to_string();
