@@ -13,7 +13,7 @@
 //!
 //! The values live here alone, one copy of each; nothing prints them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::rc::Rc;
 
@@ -188,13 +188,13 @@ pub struct Placeholders {
 pub(crate) type Left = BTreeSet<(Box<str>, Box<str>)>;
 
 /// By name.
-pub(crate) type Types = BTreeMap<Rc<str>, Type>;
+pub(crate) type Types = HashMap<Rc<str>, Type>;
 
 #[derive(Default)]
 pub(crate) struct Type {
     last: u32,
-    /// From the normalised value.
-    pub(crate) placeholders: BTreeMap<Rc<str>, Rc<str>>,
+    /// From the normalised value. Clients choose the values, so the hash has a random key.
+    pub(crate) placeholders: HashMap<Rc<str>, Rc<str>>,
 }
 
 impl Placeholders {

@@ -1,6 +1,6 @@
 //! A rule as it runs: which requests it is for, what it looks for, what happens to that.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -20,7 +20,7 @@ pub(crate) struct Rule {
     /// Finds the types below, and those looked for in the answer; none when there are none.
     pub(crate) scanner: Option<Rc<Scanner>>,
     /// By type.
-    pub(crate) treatments: BTreeMap<String, Treatment>,
+    pub(crate) treatments: HashMap<String, Treatment>,
 }
 
 /// What happens to the values of one type.

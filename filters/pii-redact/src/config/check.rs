@@ -1,7 +1,7 @@
 //! Settings as written → configuration as it runs. Whatever the types cannot say is checked
 //! here, with the place of the error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -294,7 +294,7 @@ impl RuleMaker {
         treatments: &Treatments,
         leaks: Option<(BTreeSet<String>, ResponseAction)>,
     ) -> Checked<Rule> {
-        let mut treated = BTreeMap::new();
+        let mut treated = HashMap::new();
         for (kind, settings) in treatments {
             if settings.action == Action::Off {
                 continue;
