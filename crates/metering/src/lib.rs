@@ -8,6 +8,7 @@
 //! - [`Windowed`]: in what time.
 //! - [`IdentityLabels`]: who callers are in metrics.
 //! - [`Held`], [`reserve`]: reservations over several limits, and their settling.
+//! - [`Shared`]: limits over several Envoys, asked for and charged.
 //! - [`Reading`]: the answer, read for its usage and its text.
 //! - [`Spent`]: what it came to, however the exchange ended.
 
@@ -19,6 +20,7 @@ mod memory;
 mod models;
 mod prompt;
 mod share;
+mod shared;
 mod spent;
 mod window;
 
@@ -29,5 +31,6 @@ pub use labels::IdentityLabels;
 pub use memory::Memory;
 pub use models::{ModelSettings, Models, bounded, label_value};
 pub use share::{Part, Share, Subject, Whose};
+pub use shared::Shared;
 pub use spent::{AnswerCounter, Source, Spent};
 pub use window::Windowed;

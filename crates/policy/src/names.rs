@@ -112,7 +112,7 @@ pub mod metric {
     pub const STORE_FAILURES: &str = "weir_store_failures_total";
     /// Counter: calls to a rate limit service, by filter, call (`check`, `report`) and verdict:
     /// `allowed`, `limited`, `failed`; of checks also `skipped`, while the service is left alone
-    /// because it has failed.
+    /// because it has failed, and `unknown`, when it has no limit for what it was asked.
     pub const GLOBAL_CALLS: &str = "weir_global_calls_total";
     /// Counter: what was charged and could not be reported because too much waits already, by
     /// filter: tokens, requests, or pico-dollars.

@@ -76,6 +76,7 @@ unsafe extern "C" {
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_done() -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
 }
 
 const NOT_FOUND: u32 = 1;
@@ -146,14 +147,6 @@ pub(crate) fn configuration(size: usize) -> Result<Vec<u8>, Status> {
     receive(|data, len| {
         // SAFETY: see `receive`.
         unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, data, len) }
-    })
-}
-
-/// The message that answers the call whose callback is running.
-pub(crate) fn grpc_message(size: usize) -> Result<Vec<u8>, Status> {
-    receive(|data, len| {
-        // SAFETY: see `receive`.
-        unsafe { proxy_get_buffer_bytes(GRPC_RECEIVE_BUFFER, 0, size, data, len) }
     })
 }
 
@@ -273,8 +266,36 @@ const fn buffer_type(side: Side) -> u32 {
 }
 
 /// The proxy this module runs in. The calls are about the exchange whose callback is running.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Proxy;
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proxy {
+    /// The context of the plugin.
+    pub(crate) root: u32,
+    /// That of the exchange, or the plugin's where there is none.
+    pub(crate) own: u32,
+}
+
+impl Proxy {
+    /// Runs a host call as the plugin's. What an exchange asks for by itself the host forgets when
+    /// it is over, and the SDK never hears of it.
+    fn as_root<T>(self, run: impl FnOnce() -> T) -> T {
+        // SAFETY: plain numbers, of contexts that are there as long as the callback runs.
+        unsafe { proxy_set_effective_context(self.root) };
+        let result = run();
+        // SAFETY: as above.
+        unsafe { proxy_set_effective_context(self.own) };
+        result
+    }
+
+    /// The message that answers the call whose callback is running.
+    pub(crate) fn grpc_message(self, size: usize) -> Result<Vec<u8>, Status> {
+        self.as_root(|| {
+            receive(|data, len| {
+                // SAFETY: see `receive`.
+                unsafe { proxy_get_buffer_bytes(GRPC_RECEIVE_BUFFER, 0, size, data, len) }
+            })
+        })
+    }
+}
 
 impl Host for Proxy {
     fn headers(&self, map: Map) -> Result<Headers, Status> {
@@ -359,15 +380,18 @@ impl Host for Proxy {
     fn call(&self, call: &GrpcCall) -> Result<u32, Status> {
         let timeout = Duration::from_millis(u64::from(call.timeout_ms));
         let message = Some(call.message.as_slice());
-        proxy_wasm::hostcalls::dispatch_grpc_call(
-            &call.cluster,
-            call.service,
-            call.method,
-            Vec::new(),
-            message,
-            timeout,
-        )
-        .map_err(|status| Status(status as u32))
+        let dispatch = || {
+            proxy_wasm::hostcalls::dispatch_grpc_call(
+                &call.cluster,
+                call.service,
+                call.method,
+                Vec::new(),
+                message,
+                timeout,
+            )
+        };
+        self.as_root(dispatch)
+            .map_err(|status| Status(status as u32))
     }
 
     fn resume_request(&self) -> Result<(), Status> {

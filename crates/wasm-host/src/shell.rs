@@ -69,46 +69,46 @@ pub fn start(module: Module) {
     // Fails only when a logger is there already, which is ours.
     let _ = log::set_logger(&Logger);
     std::panic::set_hook(Box::new(|panic| raw::log(5, &panic.to_string())));
-    proxy_wasm::set_root_context(|_| Box::<Root>::default());
+    proxy_wasm::set_root_context(|id| Box::new(Root::new(id)));
 }
 
 /// A configured policy, whatever its type.
 trait Plugin {
-    fn stream(&self) -> Box<dyn Stream>;
+    fn stream(&self, proxy: Proxy) -> Box<dyn Stream>;
     fn tick_ms(&self) -> Option<u32>;
     /// Returns the call that was made, if any.
-    fn tick(&self) -> Option<u32>;
+    fn tick(&self, proxy: Proxy) -> Option<u32>;
     /// Returns whether the next tick should be now.
-    fn called(&self, answer: Result<&[u8], GrpcStatus>) -> bool;
+    fn called(&self, proxy: Proxy, answer: Result<&[u8], GrpcStatus>) -> bool;
     fn is_left(&self) -> bool;
-    fn give_up(&self);
+    fn give_up(&self, proxy: Proxy);
 }
 
 impl<P: Policy> Plugin for Rc<P> {
-    fn stream(&self) -> Box<dyn Stream> {
-        Box::new(Driver::new(Self::clone(self), Proxy))
+    fn stream(&self, proxy: Proxy) -> Box<dyn Stream> {
+        Box::new(Driver::new(Self::clone(self), proxy))
     }
 
     fn tick_ms(&self) -> Option<u32> {
         self.background().map(Background::tick_ms)
     }
 
-    fn tick(&self) -> Option<u32> {
+    fn tick(&self, proxy: Proxy) -> Option<u32> {
         let background = self.background()?;
-        match outside(|cx| background.tick(cx))? {
+        match outside(proxy, |cx| background.tick(cx))? {
             Ok(call) => Some(call),
             Err(status) => {
                 log::warn!("{}: the host refused grpc_call with {status:?}", P::NAME);
-                self.called(Err(GrpcStatus::UNAVAILABLE));
+                self.called(proxy, Err(GrpcStatus::UNAVAILABLE));
                 None
             }
         }
     }
 
-    fn called(&self, answer: Result<&[u8], GrpcStatus>) -> bool {
+    fn called(&self, proxy: Proxy, answer: Result<&[u8], GrpcStatus>) -> bool {
         let mut again = false;
         if let Some(background) = self.background() {
-            outside(|cx| again = background.called(cx, answer));
+            outside(proxy, |cx| again = background.called(cx, answer));
         }
         again
     }
@@ -117,15 +117,15 @@ impl<P: Policy> Plugin for Rc<P> {
         self.background().is_some_and(Background::is_left)
     }
 
-    fn give_up(&self) {
+    fn give_up(&self, proxy: Proxy) {
         if let Some(background) = self.background() {
-            outside(|cx| background.give_up(cx));
+            outside(proxy, |cx| background.give_up(cx));
         }
     }
 }
 
 /// Runs a step that belongs to no exchange; returns what became of its call.
-fn outside(step: impl FnOnce(&mut Cx<'_>)) -> Option<Result<u32, Status>> {
+fn outside(proxy: Proxy, step: impl FnOnce(&mut Cx<'_>)) -> Option<Result<u32, Status>> {
     struct Nowhere;
     impl Attributes for Nowhere {
         fn get(&self, _: &[&str]) -> Option<Vec<u8>> {
@@ -133,21 +133,21 @@ fn outside(step: impl FnOnce(&mut Cx<'_>)) -> Option<Result<u32, Status>> {
         }
     }
     let mut effects = Effects::default();
-    let (now, random) = (Proxy.now(), Proxy.random());
+    let (now, random) = (proxy.now(), proxy.random());
     step(&mut Cx::new(
         &now,
         random,
         &Nowhere,
-        Proxy.store(),
+        proxy.store(),
         &mut effects,
     ));
     let mut called = None;
     for effect in effects.drain() {
         match effect {
-            Effect::Count(name, by) => Proxy.count(&name, by),
-            Effect::Observe(name, value) => Proxy.observe(&name, value),
-            Effect::Log(level, line) => Proxy.log(level, &line),
-            Effect::Call(call) => called = Some(Proxy.call(&call)),
+            Effect::Count(name, by) => proxy.count(&name, by),
+            Effect::Observe(name, value) => proxy.observe(&name, value),
+            Effect::Log(level, line) => proxy.log(level, &line),
+            Effect::Call(call) => called = Some(proxy.call(&call)),
             // There is no exchange that they could be about.
             Effect::SetRequestHeader(..)
             | Effect::RemoveRequestHeader(_)
@@ -201,8 +201,8 @@ impl<P: Policy> Stream for Driver<P, Proxy> {
 /// How long a context that has to go is kept for what it has left to say.
 const LAST_WORDS_MS: u64 = 60_000;
 
-#[derive(Default)]
 struct Root {
+    proxy: Proxy,
     plugin: Option<Box<dyn Plugin>>,
     /// The call whose answer is waited for; there is one at a time.
     call: Option<u32>,
@@ -211,9 +211,19 @@ struct Root {
 }
 
 impl Root {
+    fn new(id: u32) -> Self {
+        Self {
+            proxy: Proxy { root: id, own: id },
+            plugin: None,
+            call: None,
+            ending: None,
+        }
+    }
+
     fn tick(&mut self) {
         if self.call.is_none() {
-            self.call = self.plugin.as_ref().and_then(|plugin| plugin.tick());
+            let plugin = self.plugin.as_ref();
+            self.call = plugin.and_then(|plugin| plugin.tick(self.proxy));
         }
     }
 
@@ -230,7 +240,10 @@ impl Context for Root {
         self.call = None;
         let mut again = false;
         if let Some(plugin) = &self.plugin {
-            with_message(status, size, |answer| again = plugin.called(answer));
+            let proxy = self.proxy;
+            with_message(proxy, status, size, |answer| {
+                again = plugin.called(proxy, answer);
+            });
         }
         if again {
             self.tick();
@@ -241,16 +254,21 @@ impl Context for Root {
     fn on_done(&mut self) -> bool {
         self.tick();
         let is_left = self.is_left();
-        self.ending = is_left.then(|| Proxy.now());
+        self.ending = is_left.then(|| self.proxy.now());
         !is_left
     }
 }
 
 /// Reads the answer to the call whose callback is running.
-fn with_message(status: u32, size: usize, run: impl FnOnce(Result<&[u8], GrpcStatus>)) {
+fn with_message(
+    proxy: Proxy,
+    status: u32,
+    size: usize,
+    run: impl FnOnce(Result<&[u8], GrpcStatus>),
+) {
     match (status, size) {
         (0, 0) => run(Ok(&[])),
-        (0, size) => match raw::grpc_message(size) {
+        (0, size) => match proxy.grpc_message(size) {
             Ok(message) => run(Ok(&message)),
             Err(_) => run(Err(GrpcStatus::UNAVAILABLE)),
         },
@@ -288,10 +306,10 @@ impl RootContext for Root {
                 }
             },
         };
-        let began = Proxy.now();
+        let began = self.proxy.now();
         match (entry.configure)(&json) {
             Ok(plugin) => {
-                announce(name, &json, began);
+                announce(name, &json, began, self.proxy.now());
                 if let Some(period) = plugin.tick_ms()
                     && let Err(status) = raw::tick_every(period)
                 {
@@ -313,12 +331,12 @@ impl RootContext for Root {
         let Some(since) = self.ending else {
             return;
         };
-        let patient = Proxy.now().millis_since(since) < LAST_WORDS_MS;
+        let patient = self.proxy.now().millis_since(since) < LAST_WORDS_MS;
         if self.is_left() && patient {
             return;
         }
         if let Some(plugin) = &self.plugin {
-            plugin.give_up();
+            plugin.give_up(self.proxy);
         }
         self.ending = None;
         raw::done();
@@ -328,17 +346,21 @@ impl RootContext for Root {
         Some(ContextType::HttpContext)
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Http(self.plugin.as_ref().map(|p| p.stream()))))
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        let proxy = Proxy {
+            own: id,
+            ..self.proxy
+        };
+        let stream = self.plugin.as_ref().map(|plugin| plugin.stream(proxy));
+        Some(Box::new(Http { proxy, stream }))
     }
 }
 
 /// Says which build runs on which configuration, in the log and as a metric.
-fn announce(name: &str, json: &[u8], began: UnixNanos) {
+fn announce(name: &str, json: &[u8], began: UnixNanos, now: UnixNanos) {
     let version = env!("CARGO_PKG_VERSION");
     let commit = option_env!("WEIR_COMMIT").unwrap_or("unknown");
     let config = short_hash(json);
-    let now = Proxy.now();
     let micros = now.0.saturating_sub(began.0) / 1000;
     log::info!(
         "{name}: weir {version} ({commit}) configured in {}.{} ms, configuration {config}",
@@ -354,11 +376,14 @@ fn announce(name: &str, json: &[u8], began: UnixNanos) {
 
 /// Without a stream (there is no configuration yet) everything waits for ever, which Envoy never
 /// lets happen: it starts no stream on a plugin that has not been configured.
-struct Http(Option<Box<dyn Stream>>);
+struct Http {
+    proxy: Proxy,
+    stream: Option<Box<dyn Stream>>,
+}
 
 impl Http {
     fn run(&mut self, step: impl FnOnce(&mut (dyn Stream + 'static)) -> Flow) -> Action {
-        match self.0.as_deref_mut().map(step) {
+        match self.stream.as_deref_mut().map(step) {
             Some(Flow::Continue) => Action::Continue,
             Some(Flow::Pause) | None => Action::Pause,
         }
@@ -367,8 +392,9 @@ impl Http {
 
 impl Context for Http {
     fn on_grpc_call_response(&mut self, call: u32, status: u32, size: usize) {
-        if let Some(stream) = self.0.as_deref_mut() {
-            with_message(status, size, |answer| stream.called(call, answer));
+        if let Some(stream) = self.stream.as_deref_mut() {
+            let proxy = self.proxy;
+            with_message(proxy, status, size, |answer| stream.called(call, answer));
         }
     }
 }
@@ -393,7 +419,7 @@ impl HttpContext for Http {
         self.run(|stream| stream.response_trailers())
     }
     fn on_log(&mut self) {
-        if let Some(stream) = self.0.as_deref_mut() {
+        if let Some(stream) = self.stream.as_deref_mut() {
             stream.log();
         }
     }

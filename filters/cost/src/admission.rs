@@ -6,7 +6,9 @@ use weir_global::Key;
 use weir_intake::{Refused, invalid};
 use weir_llm_api::error::{Reason, Refusal};
 use weir_llm_api::{Call, splice};
-use weir_metering::{AnswerCounter, Asked, Held, Known, Limited, Note, Reading, Subject, reserve};
+use weir_metering::{
+    AnswerCounter, Asked, Held, Known, Limited, Note, Reading, Shared, Subject, reserve,
+};
 use weir_policy::names::{OTHER, fact, metric, response_header};
 use weir_policy::{BodyAnswer, Cx, GrpcStatus, Level, Policy, Reply};
 use weir_prices::{PicoUsd, Price};
@@ -30,8 +32,8 @@ pub(crate) struct Admitted {
     /// The budget with the least left of those that warn, and what is left of it.
     warning: Option<(String, PicoUsd)>,
     pub(crate) reading: Reading,
-    /// The budgets that are shared with other Envoys, and their counters over all of them.
-    pub(crate) shared: Vec<(Rc<Budget>, Key)>,
+    /// The budgets that are shared with other Envoys.
+    pub(crate) shared: Shared<Rc<Budget>>,
 }
 
 impl Admitted {
@@ -110,7 +112,7 @@ impl Costing {
         let identity = self.identity.as_ref();
         let subject = Subject::new(cx, call.api, &asked.model, identity, &self.watched);
         let (mut enforced, mut shadows) = (Vec::new(), Vec::new());
-        let mut shared = Vec::new();
+        let mut shared = Shared::default();
         for budget in &config.budgets {
             let whose = match budget.share.whose(&subject) {
                 Ok(Some(whose)) => whose,
@@ -120,7 +122,7 @@ impl Costing {
             let costs = price.is_some() && asked.generates;
             if config.global.is_some() && !budget.share.shadow && costs {
                 let key = Key::new("budget", &budget.name, whose.parts());
-                shared.push((Rc::clone(budget), key));
+                shared.add(Rc::clone(budget), key);
             }
             let list = match budget.share.shadow {
                 true => &mut shadows,
@@ -210,24 +212,16 @@ impl Costing {
         self.ask(cx)
     }
 
-    /// Asks whether the budgets have room over all Envoys.
     fn ask(&mut self, cx: &mut Cx<'_>) -> Result<(), Reply> {
         let config = Rc::clone(&self.config);
-        let shared = self.admitted.iter().flat_map(|admitted| &admitted.shared);
-        let keys = shared.map(|(_, key)| key);
-        let Some(global) = &config.global else {
+        let Some(admitted) = &mut self.admitted else {
             return Ok(());
         };
-        match global.check(cx, keys) {
-            Ok(asked) => {
-                self.is_asking = asked;
-                Ok(())
-            }
-            Err(refused) => {
-                self.take_back(cx);
-                Err(self.refuse(cx, refused))
-            }
-        }
+        let asked = admitted.shared.ask(cx, config.global.as_ref());
+        asked.map_err(|refused| {
+            self.take_back(cx);
+            self.refuse(cx, refused)
+        })
     }
 
     /// What the other Envoys have left.
@@ -237,20 +231,17 @@ impl Costing {
         answer: Result<&[u8], GrpcStatus>,
     ) -> Option<Reply> {
         let config = Rc::clone(&self.config);
-        let global = config.global.as_ref()?;
-        self.is_asking = false;
-        let over = match global.checked(cx, answer) {
+        let shared = &mut self.admitted.as_mut()?.shared;
+        let refused = match shared.answered(cx, config.global.as_ref()?, answer) {
             Ok(None) => return None,
-            Ok(Some(over)) => over,
-            Err(refused) => {
-                self.take_back(cx);
-                return Some(self.refuse(cx, refused));
-            }
+            Ok(Some((budget, over))) => Ok((Rc::clone(budget), over)),
+            Err(refused) => Err(refused),
         };
-        let shared = &self.admitted.as_ref()?.shared;
-        let (budget, _) = shared.get(over.at).or(shared.first())?;
-        let budget = Rc::clone(budget);
         self.take_back(cx);
+        let (budget, over) = match refused {
+            Ok(over) => over,
+            Err(refused) => return Some(self.refuse(cx, refused)),
+        };
         count_rule(cx, &budget, "limited");
         let mut reply = self.refuse(cx, budget.beyond(&over));
         over.tell(&mut reply, true);

@@ -72,7 +72,6 @@ impl Policy for Cost {
             label: OTHER.to_owned(),
             counts_tokens: false,
             admitted: None,
-            is_asking: false,
         }
     }
 }
@@ -96,8 +95,6 @@ pub struct Costing {
     counts_tokens: bool,
     /// Set once the request has been let through, until it is settled.
     admitted: Option<Admitted>,
-    /// The request waits for what the other Envoys have left.
-    is_asking: bool,
 }
 
 impl Exchange for Costing {
@@ -154,10 +151,9 @@ impl Exchange for Costing {
         headers: &Headers,
         end: bool,
     ) -> ResponseAnswer {
-        // Whoever answers has not waited: what was seen is what is settled.
-        self.is_asking = false;
         match &mut self.admitted {
             Some(admitted) => {
+                admitted.shared.overtaken();
                 admitted.tell_warning(cx);
                 admitted.reading.begin(cx, headers, end)
             }
@@ -181,7 +177,8 @@ impl Exchange for Costing {
         let (Some(call), Some(verdict)) = (self.call.take(), self.verdict) else {
             return;
         };
-        if self.is_asking {
+        let admitted = self.admitted.as_ref();
+        if admitted.is_some_and(|admitted| admitted.shared.is_asking()) {
             // The caller did not wait for it: nothing has left.
             self.take_back(cx);
         }

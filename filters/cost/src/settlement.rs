@@ -80,11 +80,7 @@ impl Admitted {
             ];
             cx.effects.count(metric::COST_PICOUSD, &labels, picos(cost));
         }
-        if let Some(global) = &exchange.config.global {
-            for (_, key) in shared {
-                global.charge(cx, key, picos(cost));
-            }
-        }
+        shared.charge(cx, exchange.config.global.as_ref(), |_| picos(cost));
         for held in held {
             // What was reserved reckoned with the dearest rates; budgets, metrics and logs agree.
             held.settle(cx, Cost::NAME, false, |_| picos(cost));

@@ -8,7 +8,7 @@ use weir_limits::Charge;
 use weir_llm_api::limits::{Counted, Standing, headers};
 use weir_llm_api::{Call, Dialect, splice};
 use weir_metering::{
-    AnswerCounter, Asked, Held, Known, Limited, Reading, Source, Spent, Subject, reserve,
+    AnswerCounter, Asked, Held, Known, Limited, Reading, Shared, Source, Spent, Subject, reserve,
 };
 use weir_policy::names::{fact, metric};
 use weir_policy::{BodyAnswer, Cx, GrpcStatus, Level, Policy, Reply, UnixNanos};
@@ -28,17 +28,8 @@ pub(crate) struct Admitted {
     standings: Vec<(Counted, Standing)>,
     at: UnixNanos,
     pub(crate) reading: Reading,
-    /// The limits that are shared with other Envoys.
-    pub(crate) shared: Vec<Shared>,
-}
-
-/// A limit that is shared with other Envoys.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) limit: Rc<Limit>,
-    /// Its counter over all of them.
-    pub(crate) key: Key,
-    pub(crate) reserved: u64,
+    /// The limits that are shared with other Envoys, and what is reserved of each.
+    pub(crate) shared: Shared<(Rc<Limit>, u64)>,
 }
 
 impl Admitted {
@@ -103,7 +94,7 @@ impl Metering {
         let identity = self.identity.as_ref();
         let subject = Subject::new(cx, call.api, &asked.model, identity, &self.watched);
         let (mut enforced, mut shadows) = (Vec::new(), Vec::new());
-        let mut shared = Vec::new();
+        let mut shared = Shared::default();
         for limit in &config.limits {
             let whose = match limit.share.whose(&subject) {
                 Ok(Some(whose)) => whose,
@@ -118,11 +109,8 @@ impl Metering {
             };
             let uses = asked.generates || limit.counts == Counts::Requests;
             if config.global.is_some() && !limit.share.shadow && uses {
-                shared.push(Shared {
-                    limit: Rc::clone(limit),
-                    key: Key::new("limit", &limit.name, whose.parts()),
-                    reserved: charge.amount,
-                });
+                let key = Key::new("limit", &limit.name, whose.parts());
+                shared.add((Rc::clone(limit), charge.amount), key);
             }
             let list = match limit.share.shadow {
                 true => &mut shadows,
@@ -215,24 +203,16 @@ impl Metering {
         self.ask(cx)
     }
 
-    /// Asks whether the limits have room over all Envoys.
     fn ask(&mut self, cx: &mut Cx<'_>) -> Result<(), Reply> {
         let config = Rc::clone(&self.config);
-        let shared = self.admitted.iter().flat_map(|admitted| &admitted.shared);
-        let keys = shared.map(|shared| &shared.key);
-        let Some(global) = &config.global else {
+        let Some(admitted) = &mut self.admitted else {
             return Ok(());
         };
-        match global.check(cx, keys) {
-            Ok(asked) => {
-                self.is_asking = asked;
-                Ok(())
-            }
-            Err(refused) => {
-                self.take_back(cx);
-                Err(self.refuse(cx, refused))
-            }
-        }
+        let asked = admitted.shared.ask(cx, config.global.as_ref());
+        asked.map_err(|refused| {
+            self.take_back(cx);
+            self.refuse(cx, refused)
+        })
     }
 
     /// What the other Envoys have left.
@@ -242,24 +222,24 @@ impl Metering {
         answer: Result<&[u8], GrpcStatus>,
     ) -> Option<Reply> {
         let config = Rc::clone(&self.config);
-        let global = config.global.as_ref()?;
-        self.is_asking = false;
-        let over = match global.checked(cx, answer) {
-            Ok(None) => return None,
-            Ok(Some(over)) => over,
-            Err(refused) => {
-                self.take_back(cx);
-                return Some(self.refuse(cx, refused));
-            }
-        };
-        let shared = &self.admitted.as_ref()?.shared;
-        let limit = Rc::clone(&shared.get(over.at).or(shared.first())?.limit);
-        let standings = self.admitted.as_ref()?.standings.clone();
         let dialect = self.call.as_ref()?.api.dialect();
+        let admitted = self.admitted.as_mut()?;
+        let answered = admitted
+            .shared
+            .answered(cx, config.global.as_ref()?, answer);
+        let refused = match answered {
+            Ok(None) => return None,
+            Ok(Some(((limit, _), over))) => Ok((Rc::clone(limit), over)),
+            Err(refused) => Err(refused),
+        };
+        let standings = headers(dialect, &admitted.standings, cx.now().millis());
         self.take_back(cx);
+        let (limit, over) = match refused {
+            Ok(over) => over,
+            Err(refused) => return Some(self.refuse(cx, refused)),
+        };
         count_rule(cx, &limit, "limited");
         let mut reply = self.refuse(cx, beyond(&limit, &over));
-        let standings = headers(dialect, &standings, cx.now().millis());
         reply.headers.extend(standings);
         over.tell(&mut reply, limit.is_quota());
         Some(reply)

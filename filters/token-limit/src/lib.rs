@@ -70,7 +70,6 @@ impl Policy for TokenLimit {
             verdict: None,
             label: OTHER.to_owned(),
             admitted: None,
-            is_asking: false,
         }
     }
 }
@@ -92,8 +91,6 @@ pub struct Metering {
     label: String,
     /// Set once the request has been let through, until it is settled.
     admitted: Option<Admitted>,
-    /// The request waits for what the other Envoys have left.
-    is_asking: bool,
 }
 
 impl Exchange for Metering {
@@ -147,11 +144,10 @@ impl Exchange for Metering {
         headers: &Headers,
         end: bool,
     ) -> ResponseAnswer {
-        // Whoever answers has not waited: what was seen is what is settled.
-        self.is_asking = false;
         let (Some(call), Some(admitted)) = (&self.call, &mut self.admitted) else {
             return ResponseAnswer::Pass;
         };
+        admitted.shared.overtaken();
         admitted.tell_standings(cx, call.api.dialect());
         admitted.reading.begin(cx, headers, end)
     }
@@ -167,7 +163,8 @@ impl Exchange for Metering {
         let (Some(call), Some(verdict)) = (self.call.take(), self.verdict) else {
             return;
         };
-        if self.is_asking {
+        let admitted = self.admitted.as_ref();
+        if admitted.is_some_and(|admitted| admitted.shared.is_asking()) {
             // The caller did not wait for it: nothing has left.
             self.take_back(cx);
         }

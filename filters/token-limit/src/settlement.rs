@@ -34,13 +34,10 @@ impl Admitted {
         let spent = seen.settled(cx, TokenLimit::NAME, api, &self.known);
         spent.leave_facts(cx);
         count_tokens(cx, labels, &spent);
-        for shared in self.shared {
-            let kept = if spent.keeps { shared.reserved } else { 0 };
-            let used = shared.limit.used(&spent).max(kept);
-            if let Some(global) = global {
-                global.charge(cx, shared.key, used);
-            }
-        }
+        self.shared.charge(cx, global, |(limit, reserved)| {
+            let kept = if spent.keeps { *reserved } else { 0 };
+            limit.used(&spent).max(kept)
+        });
         for held in self.held {
             held.settle(cx, TokenLimit::NAME, spent.keeps, |limit| {
                 limit.used(&spent)
