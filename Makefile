@@ -69,6 +69,10 @@ chaos: filters envoy ## Faults that take long: slow streams, updates, CHAOS_MINU
 	@$(MAKE) --no-print-directory modules LIST="$(TEST_MODULES)"
 	CHAOS_MINUTES=$${CHAOS_MINUTES:-1} cargo test --locked -p weir-tests --test chaos -- --ignored --nocapture --test-threads=1
 
+.PHONY: fuzz
+fuzz: ## Fuzz each target for FUZZ_SECONDS (900), or FUZZ_TARGETS="sse limits"; needs a nightly toolchain
+	@tests/tools/fuzz.sh
+
 .PHONY: sdks
 sdks:
 	@tests/tools/sdks.sh

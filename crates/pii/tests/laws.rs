@@ -3,38 +3,9 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::string_slice)]
 
-use std::sync::LazyLock;
-
 use proptest::prelude::*;
-use weir_pii::{Custom, Finding, Kind, Scanner, Settings, Terms, detectors};
-
-static EVERYTHING: LazyLock<Scanner> = LazyLock::new(|| {
-    let custom = |name, pattern: &str, context: &[&str]| Custom {
-        kind: Kind::custom(name).unwrap(),
-        pattern: pattern.to_owned(),
-        validator: None,
-        context: context.iter().map(|&word| word.to_owned()).collect(),
-    };
-    Scanner::new(&Settings {
-        kinds: detectors().map(|detector| detector.kind()).collect(),
-        custom: vec![
-            custom("EMPLOYEE", r"EMP-\d{4,6}", &[]),
-            custom("SIGNS", r"[=%&]+[0-9]*", &["ssn"]),
-        ],
-        terms: vec![Terms {
-            kind: Kind::custom("PROJECT").unwrap(),
-            terms: vec!["Bluebird".to_owned(), "Ärger".to_owned()],
-        }],
-        ..Settings::default()
-    })
-    .unwrap()
-});
-
-fn scan(text: &str, hint: Option<&str>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    EVERYTHING.scan(text, hint, &mut found);
-    found
-}
+use weir_laws::detectors::{in_order_and_apart, padding_far_away_only_shifts, scan};
+use weir_pii::detectors;
 
 /// What sets detectors off, and what they stumble over.
 fn piece() -> impl Strategy<Value = String> {
@@ -71,30 +42,13 @@ proptest! {
 
     #[test]
     fn spans_are_in_order_apart_and_between_characters(text in text(), hint in proptest::option::of(piece())) {
-        let found = scan(&text, hint.as_deref());
-        let mut last = 0;
-        for finding in &found {
-            prop_assert!(finding.span.start >= last && finding.span.end > finding.span.start, "{found:?}");
-            prop_assert!(text.get(finding.span.clone()).is_some_and(|raw| !raw.is_empty()), "{found:?}");
-            prop_assert!(!finding.value.is_empty(), "{found:?}");
-            last = finding.span.end;
-        }
+        in_order_and_apart(&text, &scan(&text, hint.as_deref()));
     }
 
     /// What stands far away, on other lines, is nobody's context.
     #[test]
-    fn padding_far_away_only_shifts(text in text()) {
-        let padding = "and so on.\n".repeat(20);
-        let padded = format!("{padding}\n\n{text}\n\n{padding}");
-        let by = padding.len() + 2;
-        let shifted: Vec<Finding> = scan(&format!("\n\n{text}\n\n"), None)
-            .into_iter()
-            .map(|mut finding| {
-                finding.span = finding.span.start - 2 + by..finding.span.end - 2 + by;
-                finding
-            })
-            .collect();
-        prop_assert_eq!(scan(&padded, None), shifted);
+    fn what_is_far_away_only_shifts(text in text()) {
+        padding_far_away_only_shifts(&text);
     }
 
     /// Fullwidth letters and digits, and characters that show nothing, hide nothing.

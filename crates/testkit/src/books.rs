@@ -28,8 +28,8 @@ pub const OUTPUT_PICOUSD: u64 = 4_000_007;
 /// How often, 20 ms apart, the books are looked at again while they do not agree: an exchange is
 /// settled when Envoy logs it, which is after its answer.
 const LOOKS: u32 = 250;
-/// The path of requests that use nothing. No test may send others to it.
-const FREE: &str = "/v1/messages/count_tokens";
+/// The path of the audits' own requests, which use nothing. No test may send others to it.
+pub const FREE: &str = "/v1/messages/count_tokens";
 
 /// The four filters in their order. Teams are told by `x-team`; `gpt-4o` is also `fast`, and the
 /// caller reads in the answer the name it used; a request with `x-quota: none` is refused by
