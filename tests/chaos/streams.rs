@@ -94,7 +94,7 @@ async fn five_hundred_slow_streams_at_once() {
 }
 
 #[tokio::test]
-#[ignore = "takes a minute or two and 5 GB: make chaos"]
+#[ignore = "takes two minutes: make chaos"]
 async fn ten_thousand_slow_streams_at_once() {
     at_once(10_000, 4_000).await;
 }
