@@ -35,6 +35,11 @@ const EMPTY_IN_HEALTH: &[(&str, &str)] = &[
         "envoy_cluster_ratelimit_over_limit",
         "no rate limit service is running",
     ),
+    (
+        "weir_global_calls_total",
+        "no filter asks a rate limit service by itself",
+    ),
+    ("weir_global_lost_total", "nothing has to be reported"),
     ("weir_store_conflicts_total", "workers do not always meet"),
     (
         "weir_store_failures_total",
