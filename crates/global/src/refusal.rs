@@ -1,13 +1,8 @@
 //! What a caller is told whose request the service has no room for.
 
 use weir_llm_api::limits::go_duration;
-use weir_policy::Reply;
 
 use crate::proto::{DescriptorStatus, Unit};
-
-/// The longest wait both official SDKs obey; told of a longer one they would come back early, in
-/// vain.
-const MAX_RETRY_MS: u64 = 120_000;
 
 /// A counter that stands above its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,18 +36,6 @@ impl Over {
         retry.map_or_else(String::new, |retry| {
             format!(" Please try again in {retry}.")
         })
-    }
-
-    /// Adds to an answer when to come again. `quota`: not within minutes.
-    pub fn tell(&self, reply: &mut Reply, quota: bool) {
-        let mut header = |name: &str, value: String| reply.headers.push((name.to_owned(), value));
-        if let Some(ms) = self.retry_ms {
-            // Whole seconds are never too early.
-            header("retry-after", ms.div_ceil(1000).to_string());
-            header("retry-after-ms", ms.to_string());
-        }
-        let worth_it = self.retry_ms.is_some_and(|ms| ms <= MAX_RETRY_MS) && !quota;
-        header("x-should-retry", worth_it.to_string());
     }
 }
 

@@ -78,6 +78,25 @@ pub fn headers(
     headers
 }
 
+/// The longest wait both official SDKs obey; told of a longer one they would come back early, in
+/// vain.
+const MAX_RETRY_MS: u64 = 120_000;
+
+/// When to come again, in headers that SDKs obey. `ms`: none when it is never worth it; `quota`: it
+/// begins anew some time, which is for people to wait for.
+pub fn retry_headers(ms: Option<u64>, quota: bool) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    let mut header = |name: &str, value: String| headers.push((name.to_owned(), value));
+    if let Some(ms) = ms {
+        // Whole seconds are never too early.
+        header("retry-after", ms.div_ceil(1000).to_string());
+        header("retry-after-ms", ms.to_string());
+    }
+    let worth_it = ms.is_some_and(|ms| ms <= MAX_RETRY_MS) && !quota;
+    header("x-should-retry", worth_it.to_string());
+    headers
+}
+
 /// The longest duration Go has, 2⁶³ nanoseconds: some 292 years. It refuses to read a longer one.
 const LONGEST_MS: u64 = i64::MAX as u64 / 1_000_000;
 

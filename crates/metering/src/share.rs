@@ -32,7 +32,10 @@ pub enum Part {
 #[derive(Debug)]
 pub struct Share {
     matches: Match,
+    /// In an order of our own: what an owner is does not depend on how it is written.
     per: Vec<Part>,
+    /// Where each part stands above, in the order in which they are written.
+    written: Vec<usize>,
     on_missing_identity: OnMissingIdentity,
     /// Only tried out: refuses nobody.
     pub shadow: bool,
@@ -99,7 +102,11 @@ impl Share {
         if (1..per.len()).any(|i| per.iter().take(i).any(|part| Some(part) == per.get(i))) {
             return Err(at("per", "the same stands there twice".to_owned()));
         }
+        let as_written = per.clone();
+        per.sort();
+        let place_of = |part: &Part| per.iter().position(|known| known == part);
         Ok(Self {
+            written: as_written.iter().filter_map(place_of).collect(),
             matches: Match::new(matches, place)?,
             per,
             on_missing_identity,
@@ -175,22 +182,25 @@ impl Share {
             };
             parts.push((part, value));
         }
-        Ok(Some(Whose(parts)))
+        Ok(Some(Whose {
+            parts,
+            written: &self.written,
+        }))
     }
 }
 
 /// Whose share a request uses: the parts of it and their values.
 #[derive(Debug)]
-pub struct Whose<'a>(Vec<(&'a Part, Cow<'a, [u8]>)>);
+pub struct Whose<'a> {
+    parts: Vec<(&'a Part, Cow<'a, [u8]>)>,
+    written: &'a [usize],
+}
 
 impl Whose<'_> {
     /// As this Envoy's counters know it.
     pub fn owner(&self) -> Owner {
-        let mut bytes: Vec<&[u8]> = Vec::with_capacity(self.0.len() * 2);
-        // The same, in whatever order they are written.
-        let mut parts: Vec<_> = self.0.iter().collect();
-        parts.sort_by_key(|(part, _)| *part);
-        for (part, value) in parts {
+        let mut bytes: Vec<&[u8]> = Vec::with_capacity(self.parts.len() * 2);
+        for (part, value) in &self.parts {
             if matches!(part, Part::Header(_)) {
                 bytes.push(b"header");
             }
@@ -202,7 +212,8 @@ impl Whose<'_> {
 
     /// Each part's name and value, in the order in which they are written.
     pub fn parts(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(part, value)| (part.name(), &**value))
+        let written = self.written.iter().filter_map(|&at| self.parts.get(at));
+        written.map(|(part, value)| (part.name(), &**value))
     }
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use weir_global::Key;
 use weir_intake::{Refused, invalid};
 use weir_llm_api::error::{Reason, Refusal};
+use weir_llm_api::limits::retry_headers;
 use weir_llm_api::{Call, splice};
 use weir_metering::{
     AnswerCounter, Asked, Held, Known, Limited, Note, Reading, Shared, Subject, reserve,
@@ -244,7 +245,7 @@ impl Costing {
         };
         count_rule(cx, &budget, "limited");
         let mut reply = self.refuse(cx, budget.beyond(&over));
-        over.tell(&mut reply, true);
+        reply.headers.extend(retry_headers(over.retry_ms, true));
         Some(reply)
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use weir_global::Key;
 use weir_intake::{Refused, invalid};
 use weir_limits::Charge;
-use weir_llm_api::limits::{Counted, Standing, headers};
+use weir_llm_api::limits::{Counted, Standing, headers, retry_headers};
 use weir_llm_api::{Call, Dialect, splice};
 use weir_metering::{
     AnswerCounter, Asked, Held, Known, Limited, Reading, Shared, Source, Spent, Subject, reserve,
@@ -241,7 +241,9 @@ impl Metering {
         count_rule(cx, &limit, "limited");
         let mut reply = self.refuse(cx, beyond(&limit, &over));
         reply.headers.extend(standings);
-        over.tell(&mut reply, limit.is_quota());
+        reply
+            .headers
+            .extend(retry_headers(over.retry_ms, limit.is_quota()));
         Some(reply)
     }
 

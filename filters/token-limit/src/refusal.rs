@@ -5,7 +5,7 @@ use weir_intake::Refused;
 use weir_limits::{Level, Window};
 use weir_llm_api::Dialect;
 use weir_llm_api::error::{Reason, Refusal};
-use weir_llm_api::limits::{Counted, Standing, go_duration, headers};
+use weir_llm_api::limits::{Counted, Standing, go_duration, headers, retry_headers};
 use weir_policy::{Cx, Policy, Reply};
 
 use crate::TokenLimit;
@@ -13,8 +13,6 @@ use crate::limit::Limit;
 
 /// Characters of a model's name that are repeated to the caller.
 const MAX_MODEL: usize = 128;
-/// The longest wait both SDKs obey; told of a longer one they would come back early, in vain.
-const MAX_RETRY_MS: u64 = 120_000;
 
 /// A limit that has no room.
 pub(crate) struct NoRoom<'a> {
@@ -51,14 +49,7 @@ impl NoRoom<'_> {
         let mut reply = refused.reply(TokenLimit::NAME, cx, dialect);
         let now_ms = cx.now().millis();
         reply.headers.extend(headers(dialect, standings, now_ms));
-        let mut header = |name: &str, value: String| reply.headers.push((name.to_owned(), value));
-        if let Some(ms) = self.retry_ms {
-            // Whole seconds are never too early.
-            header("retry-after", ms.div_ceil(1000).to_string());
-            header("retry-after-ms", ms.to_string());
-        }
-        let worth_it = self.retry_ms.is_some_and(|ms| ms <= MAX_RETRY_MS) && !quota;
-        header("x-should-retry", worth_it.to_string());
+        reply.headers.extend(retry_headers(self.retry_ms, quota));
         reply
     }
 
